@@ -1,0 +1,1 @@
+"""How a page leaves the house: one transport each, small."""

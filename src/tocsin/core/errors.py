@@ -1,0 +1,155 @@
+"""The error tree: every error says what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TocsinError(Exception):
+    """Any error that Tocsin raises on purpose.
+
+    `code` is stable: documentation, logs and the API name the error by it.
+    `permanent` tells whether trying again unchanged can ever help.
+    """
+
+    code: ClassVar[str] = "error"
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ConfigError(TocsinError):
+    """The configuration is wrong; nothing was started."""
+
+    code = "config"
+
+
+class UnknownHazardError(TocsinError):
+    """Somebody named a hazard that is not in the closed catalogue (invariant 5)."""
+
+    code = "unknown-hazard"
+
+
+class ForeignLabelError(UnknownHazardError):
+    """A detector speaks of something that is not a hazard: it is refused whole (invariant 3)."""
+
+    code = "foreign-label"
+
+
+class IllegalMoveError(TocsinError):
+    """This move is not in the alarm's table; nothing was changed."""
+
+    code = "illegal-move"
+
+
+class SilenceError(TocsinError):
+    """A silence without a reason, or longer than allowed (invariant 8)."""
+
+    code = "silence"
+
+
+class InvalidEdgeError(TocsinError):
+    """An edge or report that cannot be read as one."""
+
+    code = "invalid-edge"
+
+
+class NotFoundError(TocsinError):
+    """There is nothing by that name."""
+
+    code = "not-found"
+
+
+class NotAllowedError(TocsinError):
+    """Who asks may not do this."""
+
+    code = "not-allowed"
+
+
+class PictureError(TocsinError):
+    """Bytes that are not a picture we accept."""
+
+    code = "picture"
+
+
+class SourceError(TocsinError):
+    """A camera or file that gives no pictures."""
+
+    code = "source"
+    permanent = False
+
+
+class SourceUnreachableError(SourceError):
+    """Nobody answers at the camera's address."""
+
+    code = "source-unreachable"
+
+
+class SourceAuthError(SourceError):
+    """The camera refuses our credentials. Trying again is allowed: someone may be fixing them."""
+
+    code = "source-auth"
+
+
+class SourceNotFoundError(SourceError):
+    """The camera answers, but has no such stream; or there is no such file."""
+
+    code = "source-not-found"
+
+
+class SourceCodecError(SourceError):
+    """The pictures come in a form that we cannot decode."""
+
+    code = "source-codec"
+
+
+class SourceTimeoutError(SourceError):
+    """The camera went silent."""
+
+    code = "source-timeout"
+
+
+class StoreError(TocsinError):
+    """The database did not take it."""
+
+    code = "store"
+    permanent = False
+
+
+class StoreFullError(StoreError):
+    """The disk under the database is full."""
+
+    code = "store-full"
+
+
+class StoreBusyError(StoreError):
+    """The database is locked by somebody else for longer than we wait."""
+
+    code = "store-busy"
+
+
+class DeliveryError(TocsinError):
+    """A page that did not leave."""
+
+    code = "delivery"
+
+
+class TemporaryDeliveryError(DeliveryError):
+    """It may leave later: try again."""
+
+    code = "delivery-temporary"
+    permanent = False
+
+
+class PermanentDeliveryError(DeliveryError):
+    """It will never leave this way: the address or the request is wrong."""
+
+    code = "delivery-permanent"

@@ -1,0 +1,1 @@
+"""The use cases. They speak to the world only through `tocsin.ports`."""

@@ -1,0 +1,1 @@
+"""Where pictures come from: one small adapter per kind of camera."""

@@ -1,0 +1,1 @@
+"""Where alarms, pages and pictures are kept."""

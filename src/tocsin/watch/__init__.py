@@ -1,0 +1,1 @@
+"""The watcher: the only process that ever holds an unredacted picture."""

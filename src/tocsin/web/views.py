@@ -1,0 +1,111 @@
+"""What the console's pages show: plain values, made from the core's by `views.of_*`, rendered by Jinja."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """One redacted picture of an evidence strip. `role` is before, at or after."""
+
+    url: str
+    role: str
+    at: datetime
+    offset_s: float
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One line of an alarm's time line."""
+
+    at: datetime
+    who: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """One page owed or sent to a responder. `state` is due, sent, failed, cancelled."""
+
+    responder: str
+    channel: str
+    state: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """An alarm as a card and as a page.
+
+    `state` is UNACK, ACK, RTN_UNACK, LATCHED or NORMAL; `state_text` the same in plain words.
+    `silence_text` is empty or says who silenced it, why, and until when.
+    `can_*` tell which forms make sense now. `priority` is 1 (emergency) to 4 (low).
+    `signal` is alarm, supervisory or trouble. `drill` is true unless the CAP status is Actual.
+    """
+
+    id: str
+    number: int
+    hazard: str
+    hazard_name: str
+    signal: str
+    priority: int
+    priority_text: str
+    state: str
+    state_text: str
+    live: bool
+    drill: bool
+    status: str
+    place: str
+    source_text: str
+    raised_at: datetime
+    late_text: str
+    confidence_text: str
+    reason: str
+    handled_by: str
+    next_step_text: str
+    silence_text: str
+    can_acknowledge: bool
+    can_resolve: bool
+    can_shelve: bool
+    can_unshelve: bool
+    pictures: tuple[PictureView, ...]
+    steps: tuple[str, ...]
+    lines: tuple[LineView, ...] = ()
+    pages: tuple[PageView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words."""
+
+    id: str
+    name: str
+    place: str
+    watcher: str
+    state: str
+    state_text: str
+    last_look_at: datetime | None
+    age_text: str
+    troubles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HazardChoice:
+    """A hazard that staff may report."""
+
+    code: str
+    number: int
+    name: str
+    signal: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceChoice:
+    id: str
+    name: str
