@@ -393,7 +393,7 @@ class Catalogue:
             raise ForeignLabelError(
                 f"its labels {', '.join(map(repr, foreign))} are not hazards that a detector may raise",
                 where=f"detector {detector!r}",
-                hint="Tocsin watches things, not people: use a model whose labels are all in `tocsin hazards`",
+                hint="Tocsin watches things, not people: use one whose labels are all in `tocsin hazards`",
             )
         if not found:
             raise ForeignLabelError(

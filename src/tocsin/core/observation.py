@@ -122,7 +122,9 @@ class Edge:
             if at.tzinfo is None:
                 raise InvalidEdgeError(f"{name} has no time zone", where=f"edge {self.id}")
         if not 0.0 <= self.confidence <= 1.0:
-            raise InvalidEdgeError(f"confidence {self.confidence} is not between 0 and 1", where=f"edge {self.id}")
+            raise InvalidEdgeError(
+                f"confidence {self.confidence} is not between 0 and 1", where=f"edge {self.id}"
+            )
 
     @property
     def point(self) -> str:
