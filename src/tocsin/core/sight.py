@@ -1,0 +1,57 @@
+"""What a watcher says of itself: which cameras see, since when, and what stands before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from tocsin.core.observation import CameraId, Edge, PlaceId
+
+
+class Sight(StrEnum):
+    """Whether a camera can be relied on now."""
+
+    SEEING = "seeing"
+    TROUBLE = "trouble"
+    SILENT = "silent"
+    STARTING = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """One camera in a heartbeat.
+
+    `last_look_at` is the capture time of the last *analysed* frame: a process that lives with dead
+    eyes is told apart by it. `standing` are the confirmed edges that still stand.
+    """
+
+    camera: CameraId
+    name: str
+    place: PlaceId
+    sight: Sight
+    last_look_at: datetime | None
+    looks: int
+    error: str = ""
+    standing: tuple[Edge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Sent every few seconds. `spooled` edges and pictures wait to be delivered, `refused` were not taken."""
+
+    at: datetime
+    cameras: tuple[CameraHealth, ...]
+    spooled: int = 0
+    refused: int = 0
+    disk_free_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A watcher as the centre knows it; `heard_at` by the centre's own clock."""
+
+    name: str
+    added_at: datetime
+    heard_at: datetime | None = None
+    heartbeat: Heartbeat | None = None
