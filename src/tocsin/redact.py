@@ -41,11 +41,13 @@ CELL_PX: Final = 10
 CANVAS_LONG_PX: Final = MOSAIC_COLUMNS * CELL_PX
 
 JPEG_QUALITY: Final = 85
-"""A 1080p picture of a yard gives 25 to 60 kB; noise, the worst there is, under 400 kB."""
+"""80 pictures of our labelled fire footage gave 20 to 87 kB (median 58); noise, the worst, 320 kB.
+
+Put through the door again they changed by 0.1 to 0.6 of 255 on average (2026-11, OpenCV 5.0)."""
 
 MAX_UPLOAD_BYTES: Final = 2 * 1024 * 1024
 MAX_UPLOAD_PX: Final = 20_000_000
-MAX_JPEG_SCANS: Final = 64
+MAX_JPEG_SCANS: Final = 32
 """Each scan of a progressive JPEG costs a pass over the whole picture and may be a few bytes long:
 2 MB could ask for a hundred thousand passes. Encoders write about ten."""
 
