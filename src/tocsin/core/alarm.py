@@ -102,7 +102,9 @@ TABLE: Mapping[tuple[AlarmState, Move], Row] = MappingProxyType(
         (_S.ACK, _M.RESET): _row(_S.NORMAL, "a person closed it", stops=True),
         (_S.ACK, _M.SILENCE): _row(_S.ACK, "silenced; the condition stands", stops=True),
         (_S.ACK, _M.LIFT): _row(_S.UNACK, "the silence ended and it still stands", pages=True),
-        (_S.RTN_UNACK, _M.RAISE): _row(_S.UNACK, "it is back", pages=True),
+        # Not a new round: going back to the first step each time would keep what comes and goes, and
+        # what nobody answers, from ever reaching the wider circle of the later steps.
+        (_S.RTN_UNACK, _M.RAISE): _row(_S.UNACK, "it is back; pages are under way"),
         (_S.RTN_UNACK, _M.WORSEN): _row(_S.UNACK, "it is back, and graver", pages=True),
         (_S.RTN_UNACK, _M.ACKNOWLEDGE): _row(
             _S.NORMAL, "somebody knows that it was there", latching=_S.LATCHED, stops=True
@@ -262,6 +264,8 @@ def make(alarm: Alarm, move: Move, now: datetime) -> Moved:
         moved = replace(moved, acknowledged_by="", acknowledged_at=None)
     if to is AlarmState.NORMAL:
         moved = replace(moved, closed_at=now)
+    elif alarm.state is AlarmState.NORMAL:
+        moved = replace(moved, closed_at=None, outcome="")
     return Moved(moved, row)
 
 
@@ -282,7 +286,10 @@ def witnessed(alarm: Alarm, edge: Edge) -> Alarm:
     known = next((c for c in alarm.conditions if c.point == edge.point), None)
     if known is not None and known.standing:
         fresh = replace(
-            fresh, since=min(known.since, fresh.since), confidence=max(known.confidence, fresh.confidence)
+            fresh,
+            since=min(known.since, fresh.since),
+            seen_at=max(known.seen_at, fresh.seen_at),
+            confidence=max(known.confidence, fresh.confidence),
         )
     return replace(alarm, conditions=(*others, fresh))
 
