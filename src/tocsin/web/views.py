@@ -46,6 +46,7 @@ class AlarmView:
     `silence_text` is empty or says who silenced it, why, and until when.
     `can_*` tell which forms make sense now. `priority` is 1 (emergency) to 4 (low).
     `signal` is alarm, supervisory or trouble. `drill` is true unless the CAP status is Actual.
+    `rank` sorts the list as text, the gravest first; `closed_at` and `outcome_text` are for history.
     """
 
     id: str
@@ -77,6 +78,9 @@ class AlarmView:
     steps: tuple[str, ...]
     lines: tuple[LineView, ...] = ()
     pages: tuple[PageView, ...] = ()
+    rank: str = ""
+    closed_at: datetime | None = None
+    outcome_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
