@@ -84,6 +84,13 @@ class EscalationStep:
     wait_s: float
 
 
+MIN_WAIT_S = 10.0
+"""Nobody can open a page and answer it in less."""
+
+MAX_WAIT_S = 86_400.0
+"""A step that waits longer than a day calls nobody else: everything ends (invariant 8)."""
+
+
 @dataclass(frozen=True, slots=True)
 class EscalationPlan:
     """Steps in order; the last one is repeated until somebody acknowledges."""
@@ -95,8 +102,11 @@ class EscalationPlan:
             raise ConfigError(
                 "a plan needs at least one step", where="escalation", hint="it would end with nobody called"
             )
-        if any(s.wait_s < 10 for s in self.steps):
-            raise ConfigError("a step waits at least 10 seconds", where="escalation")
+        # Written so that NaN is refused too.
+        if not all(MIN_WAIT_S <= s.wait_s <= MAX_WAIT_S for s in self.steps):
+            raise ConfigError(
+                f"a step waits between {MIN_WAIT_S:.0f} and {MAX_WAIT_S:.0f} seconds", where="escalation"
+            )
 
 
 ALARM_PLAN = EscalationPlan(
@@ -186,7 +196,7 @@ def plan_step(
             run_at=now,
         )
         for person in people
-        for contact in person.contacts
+        for contact in dict.fromkeys(person.contacts)  # one entered twice is still one page
     )
     return DispatchPlan(
         pages, now + timedelta(seconds=wanted.wait_s), reason, tuple(person.name for person in people)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from tocsin.core.alarm import Alarm, AlarmId
 from tocsin.core.hazards import Catalogue, Family
-from tocsin.core.observation import Edge, EdgeKind
+from tocsin.core.observation import Edge, EdgeKind, SourceKind
 
 
 class Ruling(StrEnum):
@@ -45,7 +45,7 @@ _TEXT: dict[Reason, str] = {
     Reason.GONE: "the last witness no longer sees it",
     Reason.GONE_HERE: "this witness no longer sees it, others still do",
     Reason.NOTHING_OPEN: "no open alarm waits for this to clear",
-    Reason.OLDER_THAN_ALARM: "it was captured before the alarm's own sign: it came late",
+    Reason.OLDER_THAN_ALARM: "it was captured before the latest sign of it: it came late",
     Reason.HAZARD_DISABLED: "the site has disabled this hazard",
 }
 
@@ -91,7 +91,8 @@ def triage(edge: Edge, open_alarms: Sequence[Alarm], catalogue: Catalogue) -> Ve
         family = catalogue.get(alarm.hazard).family
         if family is not hazard.family:
             continue
-        same_source = any(
+        # A person is not one pair of eyes on one place: two reports by one account may be two fires.
+        same_source = edge.source_kind is not SourceKind.STAFF and any(
             c.source_kind is edge.source_kind and c.source == edge.source for c in alarm.conditions
         )
         same_place = family not in _OWN_SIGHT_ONLY and any(c.place == edge.place for c in alarm.conditions)
@@ -108,7 +109,8 @@ def _clear(edge: Edge, mine: Alarm | None) -> Verdict:
     standing = next((c for c in mine.conditions if c.point == edge.point and c.standing), None)
     if standing is None:
         return Verdict(Ruling.IGNORED, Reason.NOTHING_OPEN, mine.id)
-    if edge.captured_at < standing.since:
+    # An edge that overtook this one may have seen it since: an old "gone" never clears a newer sight.
+    if edge.captured_at < standing.seen_at:
         return Verdict(Ruling.IGNORED, Reason.OLDER_THAN_ALARM, mine.id)
     others = [c for c in mine.standing if c.point != edge.point]
     return Verdict(Ruling.CLEARS, Reason.GONE_HERE if others else Reason.GONE, mine.id)

@@ -21,7 +21,7 @@ def after(seconds: float) -> datetime:
 def an_edge(
     hazard: str = "smoke",
     *,
-    id: str = "e1",
+    named: str = "e1",
     kind: EdgeKind = EdgeKind.CONFIRMED,
     by: SourceKind = SourceKind.CAMERA,
     source: str = "cam-1",
@@ -33,7 +33,7 @@ def an_edge(
 ) -> Edge:
     """An edge captured `at_s` after noon; its hazard's first sign was at `since_s`, if not then."""
     return Edge(
-        id=EdgeId(id),
+        id=EdgeId(named),
         kind=kind,
         hazard=HazardCode(hazard),
         source_kind=by,
@@ -49,13 +49,13 @@ def an_edge(
 
 
 def an_alarm(
-    state: AlarmState = AlarmState.UNACK, *edges: Edge, latching: bool = False, id: str = "a1"
+    state: AlarmState = AlarmState.UNACK, *edges: Edge, latching: bool = False, named: str = "a1"
 ) -> Alarm:
     """An alarm in that state, second step of its first round, that these edges (or one) have raised."""
     seen = edges or (an_edge(),)
     hazard = CATALOGUE.get(seen[0].hazard)
     alarm = Alarm(
-        id=AlarmId(id),
+        id=AlarmId(named),
         number=214,
         hazard=hazard.code,
         signal=hazard.signal,

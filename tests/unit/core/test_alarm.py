@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-
 from tests.unit.core.making import NOON, a_silence, after, an_alarm, an_edge
+
 from tocsin.core.alarm import (
     MAX_SILENCE,
     TABLE,
@@ -298,7 +298,7 @@ class TestSilences:
 
 class TestWitnesses:
     def test_a_condition_is_what_the_edge_says(self) -> None:
-        edge = an_edge("flame", id="e7", by=SourceKind.SYSTEM, source="s", place="p", at_s=9, since_s=4)
+        edge = an_edge("flame", named="e7", by=SourceKind.SYSTEM, source="s", place="p", at_s=9, since_s=4)
         condition = Condition.of(edge)
         assert condition == Condition(
             SourceKind.SYSTEM, "s", edge.place, edge.hazard, edge.id, after(4), after(9), 0.8
@@ -307,35 +307,37 @@ class TestWitnesses:
         assert condition.point == edge.point
 
     def test_one_more_witness_is_added(self) -> None:
-        first, second = an_edge(), an_edge(id="e2", source="cam-2", confidence=0.9)
+        first, second = an_edge(), an_edge(named="e2", source="cam-2", confidence=0.9)
         alarm = witnessed(an_alarm(S.UNACK, first), second)
         assert alarm.conditions == (Condition.of(first), Condition.of(second))
         assert alarm.confidence == 0.9
 
     def test_the_same_witness_is_refreshed_and_keeps_the_first_sign_and_the_best_confidence(self) -> None:
         alarm = an_alarm(S.UNACK, an_edge(at_s=10, since_s=5, confidence=0.9))
-        (condition,) = witnessed(alarm, an_edge(id="e2", at_s=30, since_s=28, confidence=0.6)).conditions
+        (condition,) = witnessed(alarm, an_edge(named="e2", at_s=30, since_s=28, confidence=0.6)).conditions
         assert (condition.edge_id, condition.since, condition.seen_at) == ("e2", after(5), after(30))
         assert condition.confidence == 0.9
-        (better,) = witnessed(alarm, an_edge(id="e3", at_s=30, since_s=2, confidence=0.95)).conditions
+        (better,) = witnessed(alarm, an_edge(named="e3", at_s=30, since_s=2, confidence=0.95)).conditions
         assert (better.since, better.confidence) == (after(2), 0.95)
 
     def test_a_late_sign_does_not_make_the_last_sight_older(self) -> None:
         alarm = an_alarm(S.UNACK, an_edge(at_s=30))
-        (condition,) = witnessed(alarm, an_edge(id="e2", at_s=10)).conditions
+        (condition,) = witnessed(alarm, an_edge(named="e2", at_s=10)).conditions
         assert (condition.since, condition.seen_at) == (after(10), after(30))
 
     def test_a_witness_who_sees_it_back_starts_anew(self) -> None:
         gone = unwitnessed(
             an_alarm(S.UNACK, an_edge(confidence=0.9)), an_edge(kind=EdgeKind.CLEARED, at_s=60)
         )
-        (condition,) = witnessed(gone, an_edge(id="e3", at_s=90, confidence=0.6)).conditions
+        (condition,) = witnessed(gone, an_edge(named="e3", at_s=90, confidence=0.6)).conditions
         assert condition.standing
         assert (condition.since, condition.confidence) == (after(90), 0.6)
 
     def test_only_the_witness_who_no_longer_sees_it_is_marked(self) -> None:
-        alarm = an_alarm(S.UNACK, an_edge(), an_edge(id="e2", source="cam-2"), an_edge("flame", id="e3"))
-        gone = unwitnessed(alarm, an_edge(id="e4", kind=EdgeKind.CLEARED, at_s=60))
+        alarm = an_alarm(
+            S.UNACK, an_edge(), an_edge(named="e2", source="cam-2"), an_edge("flame", named="e3")
+        )
+        gone = unwitnessed(alarm, an_edge(named="e4", kind=EdgeKind.CLEARED, at_s=60))
         assert [c.cleared_at for c in gone.conditions] == [after(60), None, None]
         assert gone.standing == alarm.conditions[1:]
         assert gone.state is alarm.state
