@@ -1,0 +1,212 @@
+"""Delivery: claim a due page, see that it is still wanted, hand it to its channel, keep the receipt.
+
+A page is sent after it was committed and before its receipt is: killed in between, it is sent again
+when its lease runs out, with the same id (invariant 1). Escalation is a deadline in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from tocsin.core.dispatch import Page, PageState
+from tocsin.core.errors import DeliveryError, PermanentDeliveryError, TemporaryDeliveryError
+from tocsin.core.hazards import HazardCode
+from tocsin.core.journal import Entry, JournalEntry
+from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.flows.intake import Intake
+from tocsin.flows.message import compose
+from tocsin.flows.paging import page_step, stop_pages
+from tocsin.flows.policy import Policy, Ring
+from tocsin.ports import Channel, ChannelHealth, ClaimedPage, Clock, Store
+
+LEASE = timedelta(seconds=30)
+"""How long a worker owns a page. Longer than any channel takes to send (SEND_LIMIT_S)."""
+
+SEND_LIMIT_S = 20.0
+BATCH = 20
+FIRST_RETRY_S = 5.0
+MAX_RETRY_S = 300.0
+
+FAILURES_TO_TROUBLE = 3
+"""Failures in a row after which a channel raises the trouble signal channel-failing."""
+
+_TROUBLE = UUID("e4a5b5c4-0d0f-5c8e-9d4d-2d5b1c3f7a21")
+CHANNEL_FAILING = HazardCode("channel-failing")
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What one round did; all zeros means there was nothing to do."""
+
+    escalated: int = 0
+    sent: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.escalated or self.sent or self.failed or self.cancelled)
+
+
+class Delivery:
+    """Sends pages and escalates; any number of these may run on one database."""
+
+    def __init__(
+        self,
+        store: Store,
+        policy: Policy,
+        channels: Mapping[str, Channel],
+        intake: Intake,
+        ring: Ring,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._channels = channels
+        self._intake = intake
+        self._ring = ring
+        self._clock = clock
+
+    async def work(self, now: datetime) -> Worked:
+        """One round: escalate what is due, then send a batch of due pages side by side."""
+        async with self._store.reading() as unit:
+            deadline = bool(await unit.alarms.due(now, 1))
+            next_page = await unit.pages.next_run_at()
+        escalated = await self.escalate(now) if deadline else 0
+        if not escalated and (next_page is None or next_page > now):
+            return Worked()  # an idle centre takes no write lock
+        async with self._store.writing() as unit:
+            claimed = await unit.pages.claim(now, now + LEASE, BATCH)
+        results = await asyncio.gather(*(self._deliver(one, now) for one in claimed))
+        worked = Worked(
+            escalated,
+            results.count(PageState.SENT),
+            results.count(PageState.FAILED) + results.count(PageState.DUE),
+            results.count(PageState.CANCELLED),
+        )
+        if worked:
+            self._ring()
+        return worked
+
+    async def escalate(self, now: datetime) -> int:
+        """The next step of every alarm whose deadline has passed unacknowledged; how many."""
+        async with self._store.deciding() as unit:
+            due = await unit.alarms.due(now, BATCH)
+            for alarm in due:
+                if alarm.wants_pages(now):
+                    await unit.alarms.put(await page_step(unit, self._policy, alarm, alarm.step + 1, now))
+                else:
+                    await unit.alarms.put(replace(alarm, next_step_at=None))
+        return len(due)
+
+    async def _deliver(self, claimed: ClaimedPage, now: datetime) -> PageState:
+        page, alarm = claimed.page, claimed.alarm
+        if not alarm.wants_pages(now) or alarm.round != page.round:
+            why = f"no longer wanted: the alarm is {alarm.state.value}"
+            if alarm.silence is not None and alarm.silence.active(now):
+                why = "no longer wanted: the alarm is silenced"
+            async with self._store.deciding() as unit:
+                await stop_pages(unit, alarm, now, why)
+            return PageState.CANCELLED
+        try:
+            said = await self._send(claimed, now)
+        except DeliveryError as error:
+            return await self._failed(page, error, self._clock.now())
+        return await self._sent(page, said, self._clock.now())
+
+    async def _send(self, claimed: ClaimedPage, now: datetime) -> str:
+        page = claimed.page
+        channel = self._channels.get(page.channel)
+        if channel is None:
+            raise PermanentDeliveryError(
+                f"channel {page.channel!r} is not configured", hint=f"add [channel.{page.channel}]"
+            )
+        message = compose(page, claimed.alarm, self._policy, now)
+        try:
+            async with asyncio.timeout(SEND_LIMIT_S):
+                return await channel.send(message)
+        except TimeoutError:
+            raise TemporaryDeliveryError(
+                f"no answer within {SEND_LIMIT_S:.0f} s", where=page.channel
+            ) from None
+        except DeliveryError:
+            raise
+        except Exception as error:
+            raise TemporaryDeliveryError(
+                f"{type(error).__name__} in the channel", where=page.channel
+            ) from error
+
+    async def _sent(self, page: Page, said: str, now: datetime) -> PageState:
+        async with self._store.writing() as unit:
+            await unit.pages.put(
+                replace(page, state=PageState.SENT, attempts=page.attempts + 1, last_error="", done_at=now)
+            )
+            await unit.journal.write(
+                JournalEntry(
+                    now, Entry.PAGE_SENT, page.alarm_id, f"channel {page.channel}", said, page.responder_name
+                )
+            )
+            health = await unit.channels.get(page.channel)
+            await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))
+        if health.trouble:
+            await self._channel_edge(health, EdgeKind.CLEARED, "a page left again", now)
+        return PageState.SENT
+
+    async def _failed(self, page: Page, error: DeliveryError, now: datetime) -> PageState:
+        attempts = page.attempts + 1
+        state = PageState.FAILED if error.permanent else PageState.DUE
+        wait_s = min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY_S)
+        entry = Entry.PAGE_FAILED if error.permanent else Entry.PAGE_DELAYED
+        said = f"{error} [{error.code}]"
+        async with self._store.writing() as unit:
+            await unit.pages.put(
+                replace(
+                    page,
+                    state=state,
+                    attempts=attempts,
+                    last_error=said,
+                    run_at=page.run_at if error.permanent else now + timedelta(seconds=wait_s),
+                    done_at=now if error.permanent else None,
+                )
+            )
+            # A page that is tried for hours must not fill the journal: the 1st, 2nd, 4th, 8th... time.
+            if error.permanent or attempts & (attempts - 1) == 0:
+                await unit.journal.write(
+                    JournalEntry(
+                        now, entry, page.alarm_id, f"channel {page.channel}", said, page.responder_name
+                    )
+                )
+            health = await unit.channels.get(page.channel)
+            since = health.failing_since or now
+            failures = health.failures + 1
+            trouble = health.trouble
+            if failures >= FAILURES_TO_TROUBLE and not trouble:
+                trouble = str(uuid5(_TROUBLE, f"{page.channel}/{since.isoformat()}"))
+            failing = ChannelHealth(page.channel, failures, since, health.last_ok_at, said, trouble)
+            await unit.channels.put(failing)
+        if trouble:
+            # Taken once however often it is told: the edge's id is that of this failing spell.
+            await self._channel_edge(failing, EdgeKind.CONFIRMED, said, now)
+        return state
+
+    async def _channel_edge(self, health: ChannelHealth, kind: EdgeKind, why: str, now: datetime) -> None:
+        suffix = "" if kind is EdgeKind.CONFIRMED else "/cleared"
+        edge = Edge(
+            id=EdgeId(health.trouble + suffix),
+            kind=kind,
+            hazard=CHANNEL_FAILING,
+            source_kind=SourceKind.SYSTEM,
+            source=f"channel {health.name}",
+            place=PlaceId(f"channel {health.name}"),
+            captured_at=now,
+            since=health.failing_since or now,
+            confidence=1.0,
+            hits=health.failures,
+            frames=max(1, health.failures),
+            status=self._policy.status,
+            reason=why,
+        )
+        await self._intake.take(edge, now)

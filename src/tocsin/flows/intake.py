@@ -1,0 +1,290 @@
+"""Intake: an edge or a staff report becomes an alarm, its journal and its pages, in one commit.
+
+Whoever is told "accepted" is told after that commit (invariant 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+from uuid import UUID, uuid4, uuid5
+
+from tocsin.core.alarm import (
+    Alarm,
+    AlarmId,
+    AlarmState,
+    Move,
+    Moved,
+    make,
+    unwitnessed,
+    witnessed,
+)
+from tocsin.core.errors import InvalidEdgeError, NotAllowedError
+from tocsin.core.hazards import HazardCode
+from tocsin.core.journal import Entry, JournalEntry
+from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
+from tocsin.flows.paging import page_step, stop_pages
+from tocsin.flows.policy import Policy, Ring
+from tocsin.ports import EdgeReceipt, Store, Unit
+
+RESEEN_AFTER = timedelta(minutes=10)
+"""A person may close an alarm that a camera still sees; if it is still seen this long after, it is
+raised anew: a wrong "it is over" must not be the last word."""
+
+_AGAIN = UUID("0b6f4a53-4f0c-5a52-9f4e-0a7f5a1f7f11")
+
+
+@dataclass(frozen=True, slots=True)
+class StaffReport:
+    """A member of staff reports a hazard by its code. `id` is the idempotency key."""
+
+    id: str
+    hazard: str
+    place: str
+    reporter: str
+
+
+class Intake:
+    """Takes edges and reports; holds no state of its own."""
+
+    def __init__(self, store: Store, policy: Policy, ring: Ring) -> None:
+        self._store = store
+        self._policy = policy
+        self._ring = ring
+
+    async def take(self, edge: Edge, now: datetime, *, watcher: str = "") -> EdgeReceipt:
+        """What becomes of the edge; the same for the same edge however often it comes.
+
+        Raises UnknownHazardError or NotAllowedError for an edge that no detector may send, and
+        StoreError when it could not be committed: then nothing was kept, and it must be sent again.
+        """
+        hazard = self._policy.catalogue.get(edge.hazard, where=f"edge {edge.id}")
+        by_staff = edge.source_kind is SourceKind.STAFF
+        if not (hazard.raised_by.staff if by_staff else hazard.raised_by.detector):
+            who = "staff" if by_staff else "a detector"
+            raise NotAllowedError(f"{hazard.name!r} is not raised by {who}", where=f"edge {edge.id}")
+        async with self._store.deciding() as unit:
+            known = await unit.edges.receipt(edge.id)
+            if known is not None:
+                return known
+            edge, timing = _timed(edge, now)
+            verdict = triage(edge, await unit.alarms.open(), self._policy.catalogue)
+            alarm = await self._apply(unit, edge, verdict, timing, now)
+            receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
+            late_s = (now - edge.captured_at).total_seconds()
+            await unit.edges.record(edge, receipt, received_at=now, late_s=late_s, watcher=watcher)
+        self._ring()
+        return receipt
+
+    async def report(self, report: StaffReport, now: datetime) -> EdgeReceipt:
+        """A staff report, as an edge of the place. Raises InvalidEdgeError for an unknown place."""
+        if report.place not in self._policy.places:
+            raise InvalidEdgeError(
+                f"place {report.place!r} is not known", where="report", hint="choose one of the list"
+            )
+        try:
+            # One shape, however the browser wrote it: the key must be the same for a repeat.
+            key = UUID(report.id)
+        except ValueError:
+            raise InvalidEdgeError(
+                "its id is not a UUID", where="report", hint="load the form again"
+            ) from None
+        edge = Edge(
+            id=EdgeId(str(key)),
+            kind=EdgeKind.CONFIRMED,
+            hazard=HazardCode(report.hazard),
+            source_kind=SourceKind.STAFF,
+            source=report.reporter,
+            place=PlaceId(report.place),
+            captured_at=now,
+            since=now,
+            confidence=1.0,
+            hits=1,
+            frames=1,
+            status=self._policy.status,
+            reason=f"reported by {report.reporter}",
+        )
+        return await self.take(edge, now)
+
+    async def reconcile(self, standing: Sequence[Edge], now: datetime, *, watcher: str) -> None:
+        """What a watcher says still stands, against what the centre knows.
+
+        An edge that never arrived is taken now. One whose alarm a person closed is raised anew
+        when it is still seen RESEEN_AFTER later.
+        """
+        for edge in standing:
+            async with self._store.reading() as unit:
+                known = await unit.edges.receipt(edge.id)
+                alarm = await unit.alarms.get(known.alarm_id) if known and known.alarm_id else None
+            if known is None:
+                await self.take(edge, now, watcher=watcher)
+            elif alarm is not None and _closed_while_seen(alarm, edge, now):
+                again = EdgeId(str(uuid5(_AGAIN, f"{edge.id}/{alarm.closed_at}")))
+                reason = f"still seen {_minutes(RESEEN_AFTER)} after alarm {alarm.number} was closed"
+                await self.take(replace(edge, id=again, captured_at=now, reason=reason), now, watcher=watcher)
+
+    async def _apply(
+        self, unit: Unit, edge: Edge, verdict: Verdict, timing: str, now: datetime
+    ) -> Alarm | None:
+        match verdict.ruling:
+            case Ruling.IGNORED:
+                await unit.journal.write(
+                    JournalEntry(now, Entry.IGNORED, verdict.alarm_id, _who(edge), verdict.text, edge.hazard)
+                )
+                return None
+            case Ruling.NEW:
+                alarm = await self._new_alarm(unit, edge, verdict, now)
+                return await self._raise(unit, alarm, edge, Move.RAISE, Entry.RAISED, verdict, timing, now)
+            case Ruling.SAME:
+                alarm = await _open_alarm(unit, verdict)
+                return await self._raise(
+                    unit, alarm, edge, Move.RAISE, Entry.SEEN_AGAIN, verdict, timing, now
+                )
+            case Ruling.CORROBORATES:
+                alarm = await _open_alarm(unit, verdict)
+                move, entry = Move.RAISE, Entry.CORROBORATED
+                if verdict.graver:
+                    hazard = self._policy.catalogue.get(edge.hazard)
+                    move, entry = Move.WORSEN, Entry.WORSENED
+                    alarm = replace(
+                        alarm,
+                        hazard=hazard.code,
+                        signal=hazard.signal,
+                        priority=hazard.priority,
+                        latching=alarm.latching or hazard.latching,
+                    )
+                return await self._raise(unit, alarm, edge, move, entry, verdict, timing, now)
+            case Ruling.CLEARS:
+                return await self._clear(unit, await _open_alarm(unit, verdict), edge, verdict, timing, now)
+            case _:
+                assert_never(verdict.ruling)
+
+    async def _new_alarm(self, unit: Unit, edge: Edge, verdict: Verdict, now: datetime) -> Alarm:
+        hazard = self._policy.catalogue.get(edge.hazard)
+        return Alarm(
+            id=AlarmId(str(uuid4())),
+            number=await unit.alarms.next_number(),
+            hazard=hazard.code,
+            signal=hazard.signal,
+            priority=hazard.priority,
+            latching=hazard.latching,
+            place=edge.place,
+            status=edge.status,
+            state=AlarmState.NORMAL,
+            raised_at=now,
+            reason=edge.reason or verdict.text,
+        )
+
+    async def _raise(
+        self,
+        unit: Unit,
+        alarm: Alarm,
+        edge: Edge,
+        move: Move,
+        entry: Entry,
+        verdict: Verdict,
+        timing: str,
+        now: datetime,
+    ) -> Alarm:
+        moved = make(witnessed(alarm, edge), move, now)
+        await unit.journal.write(JournalEntry(now, entry, alarm.id, _who(edge), _said(edge, verdict), timing))
+        moved = await self._lay_or_lift_silence(unit, moved, edge, now)
+        after = moved.alarm
+        if moved.row.pages and after.wants_pages(now):
+            if alarm.open:
+                await stop_pages(unit, alarm, now, "a new round of pages began")
+            after = await page_step(unit, self._policy, after, 0, now)
+        await unit.alarms.put(after)
+        return after
+
+    async def _lay_or_lift_silence(self, unit: Unit, moved: Moved, edge: Edge, now: datetime) -> Moved:
+        """A silence belongs to a point: a new alarm there starts under it; a witness elsewhere lifts it."""
+        alarm = moved.alarm
+        silence = await unit.silences.active(edge.point, now)
+        laid = alarm.silence if alarm.silence and alarm.silence.active(now) else None
+        if silence is not None:
+            others_silent = laid is not None or len(alarm.standing) == 1
+            if laid is None and others_silent:
+                await unit.journal.write(
+                    JournalEntry(
+                        now,
+                        Entry.SILENCED,
+                        alarm.id,
+                        silence.by,
+                        silence.reason,
+                        f"until {silence.until:%H:%M}Z",
+                    )
+                )
+                return replace(moved, alarm=replace(alarm, silence=silence))
+            return moved
+        if laid is None:
+            return replace(moved, alarm=replace(alarm, silence=None))
+        lifted = make(replace(alarm, silence=None), Move.LIFT, now)
+        await unit.journal.write(
+            JournalEntry(
+                now,
+                Entry.SILENCE_LIFTED,
+                alarm.id,
+                "tocsin",
+                "a witness that is not silenced sees it",
+                _who(edge),
+            )
+        )
+        return lifted
+
+    async def _clear(
+        self, unit: Unit, alarm: Alarm, edge: Edge, verdict: Verdict, timing: str, now: datetime
+    ) -> Alarm:
+        after = unwitnessed(alarm, edge)
+        await unit.journal.write(
+            JournalEntry(now, Entry.CLEARED, alarm.id, _who(edge), _said(edge, verdict), timing)
+        )
+        if not after.standing:
+            after = make(after, Move.CLEAR, now).alarm
+            if not after.open:
+                await stop_pages(unit, alarm, now, "the alarm is closed")
+        await unit.alarms.put(after)
+        return after
+
+
+async def _open_alarm(unit: Unit, verdict: Verdict) -> Alarm:
+    assert verdict.alarm_id is not None
+    alarm = await unit.alarms.get(verdict.alarm_id)
+    assert alarm is not None, "triage names open alarms only, and we hold the lock"
+    return alarm
+
+
+def _timed(edge: Edge, now: datetime) -> tuple[Edge, str]:
+    """The edge with believable times, and what to say of them.
+
+    A watcher's wrong clock must not cost an alarm: an edge from the future is taken as of now.
+    """
+    ahead = edge.captured_at - now
+    if ahead > MAX_AHEAD:
+        said = f"the watcher's clock is {ahead.total_seconds():.0f} s ahead: taken as of now"
+        return replace(edge, captured_at=now, since=min(edge.since, now)), said
+    if -ahead > LATE_AFTER:
+        return edge, f"late: seen {_minutes(-ahead)} before it reached the centre"
+    return edge, ""
+
+
+def _closed_while_seen(alarm: Alarm, edge: Edge, now: datetime) -> bool:
+    if alarm.closed_at is None or now - alarm.closed_at < RESEEN_AFTER:
+        return False
+    return any(c.edge_id == edge.id and c.standing for c in alarm.conditions)
+
+
+def _minutes(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _who(edge: Edge) -> str:
+    return f"{edge.source_kind} {edge.source}"
+
+
+def _said(edge: Edge, verdict: Verdict) -> str:
+    return f"{verdict.text}; {edge.reason}" if edge.reason else verdict.text

@@ -1,0 +1,53 @@
+"""What a page says: short enough for a lock screen, with the place first and a link to the alarm."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.core.alarm import Alarm, AlarmState
+from tocsin.core.dispatch import Page
+from tocsin.core.observation import CapStatus
+from tocsin.flows.policy import Policy
+from tocsin.ports import Message
+
+
+def compose(page: Page, alarm: Alarm, policy: Policy, now: datetime) -> Message:
+    """The message of one page. It never holds a picture, and no secret."""
+    hazard = policy.catalogue.get(alarm.hazard)
+    place = policy.place_name(alarm.place)
+    drill = "" if alarm.status is CapStatus.ACTUAL else f"{alarm.status.value.upper()} (no real hazard): "
+    zone = policy.roster.zone
+    raised = alarm.raised_at.astimezone(zone)
+    url = f"{policy.url.rstrip('/')}/alarms/{alarm.id}"
+    gone = (
+        " It is no longer seen, but nobody has acknowledged it."
+        if alarm.state is AlarmState.RTN_UNACK
+        else ""
+    )
+    lines = [
+        f"{drill}{hazard.name} at {place}, alarm {alarm.number}, {policy.site}.",
+        f"Raised {raised:%H:%M:%S} on {raised:%Y-%m-%d} ({raised:%Z}): {alarm.reason}.{gone}",
+        f"You are called because: {page.why}.",
+        "",
+        f"Acknowledge: {url}",
+        "",
+        *(f"{number}. {text}" for number, text in enumerate(hazard.steps, start=1)),
+    ]
+    return Message(
+        page_id=page.id,
+        address=page.address,
+        responder=page.responder_name,
+        subject=f"{drill}{hazard.name} at {place} (alarm {alarm.number})",
+        text="\n".join(lines) + "\n",
+        url=url,
+        alarm_id=alarm.id,
+        alarm_number=alarm.number,
+        hazard=hazard.code,
+        hazard_name=hazard.name,
+        signal=alarm.signal.value,
+        priority=int(alarm.priority),
+        status=alarm.status.value,
+        place=place,
+        raised_at=alarm.raised_at,
+        attempt=page.attempts + 1,
+    )

@@ -1,0 +1,155 @@
+"""What people do with an alarm: acknowledge, resolve, shelve, unshelve. Each with a name and a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from tocsin.core.alarm import Alarm, AlarmId, Move, Silence, SilenceKind, make
+from tocsin.core.errors import IllegalMoveError, NotFoundError, SilenceError
+from tocsin.core.journal import Entry, JournalEntry
+from tocsin.flows.paging import page_step, stop_pages
+from tocsin.flows.policy import Policy, Ring
+from tocsin.ports import Store, Unit
+
+OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dealt-with": "Dealt with: the hazard is over",
+        "handed-over": "Handed over to the fire service or another service",
+        "repaired": "Repaired: the equipment works again",
+        "false-sun": "False: sun, sunset or reflection",
+        "false-lights": "False: lamp or vehicle lights",
+        "false-weather": "False: fog, rain, snow or dust",
+        "false-steam": "False: steam or exhaust",
+        "false-works": "False: welding or permitted works",
+        "false-lens": "False: insect, web or dirt on the lens",
+        "false-other": "False: something else",
+        "drill": "Drill or test",
+    }
+)
+"""How an alarm may end; a closed list, so that causes can be counted."""
+
+SHELVE_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "works": "Permitted works in view",
+        "maintenance": "Camera or equipment under maintenance",
+        "known-cause": "Known harmless cause",
+        "nuisance": "Repeats without a hazard; being looked into",
+        "weather": "Weather: fog, low sun, rain, snow",
+    }
+)
+
+MAX_NOTE = 300
+
+
+class Operate:
+    """The moves of people. Each raises NotFoundError, IllegalMoveError or SilenceError, changing nothing."""
+
+    def __init__(self, store: Store, policy: Policy, ring: Ring) -> None:
+        self._store = store
+        self._policy = policy
+        self._ring = ring
+
+    async def acknowledge(self, alarm_id: AlarmId, by: str, now: datetime) -> Alarm:
+        """Says "I have it": paging stops everywhere."""
+        async with self._store.deciding() as unit:
+            alarm = await _alarm(unit, alarm_id)
+            after = make(alarm, Move.ACKNOWLEDGE, now).alarm
+            after = replace(after, acknowledged_by=by, acknowledged_at=now)
+            await unit.journal.write(
+                JournalEntry(now, Entry.ACKNOWLEDGED, alarm.id, by, "somebody has it", _after(alarm, now))
+            )
+            await stop_pages(unit, alarm, now, f"{by} acknowledged")
+            await unit.alarms.put(after)
+        self._ring()
+        return after
+
+    async def resolve(self, alarm_id: AlarmId, by: str, outcome: str, note: str, now: datetime) -> Alarm:
+        """Closes the alarm with an outcome of the list. If a camera goes on seeing it, it comes back."""
+        if outcome not in OUTCOMES:
+            raise IllegalMoveError(
+                f"outcome {outcome!r} is not known", where="resolve", hint=f"one of {', '.join(OUTCOMES)}"
+            )
+        note = note_of(note)
+        async with self._store.deciding() as unit:
+            alarm = await _alarm(unit, alarm_id)
+            after = make(alarm, Move.RESET, now).alarm
+            after = replace(after, outcome=outcome)
+            await unit.journal.write(JournalEntry(now, Entry.RESOLVED, alarm.id, by, OUTCOMES[outcome], note))
+            await stop_pages(unit, alarm, now, f"{by} resolved it")
+            await unit.alarms.put(after)
+        self._ring()
+        return after
+
+    async def shelve(
+        self, alarm_id: AlarmId, by: str, reason: str, note: str, minutes: int, now: datetime
+    ) -> Alarm:
+        """Silences the alarm's points for a while; the condition stays visible."""
+        if reason not in SHELVE_REASONS:
+            raise SilenceError(
+                f"reason {reason!r} is not known", where="shelve", hint=f"one of {', '.join(SHELVE_REASONS)}"
+            )
+        note = note_of(note)
+        if minutes < 1:
+            raise SilenceError("it must be silenced for at least a minute", where="shelve")
+        text = f"{SHELVE_REASONS[reason]}: {note}" if note else SHELVE_REASONS[reason]
+        silence = Silence(SilenceKind.SHELVED, by, text, now, now + timedelta(minutes=minutes))
+        async with self._store.deciding() as unit:
+            alarm = await _alarm(unit, alarm_id)
+            after = replace(make(alarm, Move.SILENCE, now).alarm, silence=silence)
+            for condition in alarm.conditions:
+                await unit.silences.put(condition.point, silence)
+            await unit.journal.write(
+                JournalEntry(now, Entry.SILENCED, alarm.id, by, text, f"for {minutes} min")
+            )
+            await stop_pages(unit, alarm, now, f"{by} shelved it")
+            await unit.alarms.put(after)
+        self._ring()
+        return after
+
+    async def unshelve(self, alarm_id: AlarmId, by: str, now: datetime) -> Alarm:
+        """Ends the silence; a hazard that stands pages at once."""
+        async with self._store.deciding() as unit:
+            alarm = await _alarm(unit, alarm_id)
+            if alarm.silence is None:
+                raise IllegalMoveError("it is not shelved", where=f"alarm {alarm.number}")
+            after = await lift(unit, self._policy, alarm, by, "ended by a person", now)
+        self._ring()
+        return after
+
+
+async def lift(unit: Unit, policy: Policy, alarm: Alarm, by: str, why: str, now: datetime) -> Alarm:
+    """Takes the alarm's silence away and pages if the table says so."""
+    await unit.silences.drop([c.point for c in alarm.conditions])
+    await unit.journal.write(JournalEntry(now, Entry.SILENCE_LIFTED, alarm.id, by, why))
+    unsilenced = replace(alarm, silence=None)
+    if not alarm.open:
+        await unit.alarms.put(unsilenced)
+        return unsilenced
+    moved = make(unsilenced, Move.LIFT, now)
+    after = moved.alarm
+    if moved.row.pages:
+        after = await page_step(unit, policy, after, 0, now)
+    await unit.alarms.put(after)
+    return after
+
+
+def note_of(text: str) -> str:
+    """The note on one line, without control characters. Raises IllegalMoveError if it is too long."""
+    note = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(note) > MAX_NOTE:
+        raise IllegalMoveError(f"the note is longer than {MAX_NOTE} characters", where="note")
+    return note
+
+
+def _after(alarm: Alarm, now: datetime) -> str:
+    return f"{max(0.0, (now - alarm.raised_at).total_seconds()):.0f} s after it was raised"
+
+
+async def _alarm(unit: Unit, alarm_id: AlarmId) -> Alarm:
+    alarm = await unit.alarms.get(alarm_id)
+    if alarm is None:
+        raise NotFoundError("there is no such alarm", where=f"alarm {alarm_id}")
+    return alarm
