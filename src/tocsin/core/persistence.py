@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
-from tocsin.core.errors import ConfigError
+from tocsin.core.errors import ConfigError, InvalidEdgeError
 from tocsin.core.observation import EdgeKind, Region
 
 
@@ -40,8 +41,12 @@ class Rule:
             raise ConfigError(
                 f"leave {self.leave} and enter {self.enter} must keep 0 < leave <= enter <= 1", where="rule"
             )
-        if self.on_delay_s < 0 or self.off_delay_s < 0 or self.max_gap_s <= 0:
-            raise ConfigError("delays must not be negative, max_gap_s must be positive", where="rule")
+        # Written so that NaN is refused too. An endless delay would be a hazard that is never
+        # confirmed, or an alarm that never clears, without anybody having said so.
+        if not (0 <= self.on_delay_s < inf and 0 <= self.off_delay_s < inf and 0 < self.max_gap_s < inf):
+            raise ConfigError(
+                "delays must be finite and not negative, max_gap_s finite and positive", where="rule"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,11 @@ class Look:
     confidence: float
     region: Region | None = None
     sighted: bool = True
+
+    def __post_init__(self) -> None:
+        # NaN compares false with every threshold and would count as quiet.
+        if not 0.0 <= self.confidence <= 1.0:
+            raise InvalidEdgeError(f"confidence {self.confidence} is not between 0 and 1", where="look")
 
 
 @dataclass(frozen=True, slots=True)
