@@ -1,0 +1,276 @@
+"""A small RTSP server on loopback: loops an H.264 clip to any number of clients, and fails on demand.
+
+RTP interleaved in the RTSP connection (RFC 2326, section 10.12; RFC 6184 for the payload), as much
+of it as FFmpeg asks for. It is for tests and benchmarks only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import struct
+import threading
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+import numpy as np
+from av.bitstream import BitStreamFilterContext
+
+_PAYLOAD_BYTES = 1400
+_NONCE = "5f3a09"
+
+
+def draw_clip(
+    path: Path, *, seconds: float = 2.0, fps: int = 25, width: int = 320, height: int = 240, gop: int = 10
+) -> Path:
+    """An H.264 clip of a bright square that wanders over grey ground; the container by the suffix."""
+    ground = np.random.default_rng(3).integers(90, 130, (height, width, 3), dtype=np.uint8)
+    # PyAV's types leave the encoder's side half open.
+    opened: Any = av.open(str(path), "w")
+    with opened as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"preset": "ultrafast", "bf": "0", "g": str(gop), "sc_threshold": "0"}
+        for i in range(round(seconds * fps)):
+            picture = ground.copy()
+            x, y = (4 * i) % (width - 40), (2 * i) % (height - 40)
+            picture[y : y + 40, x : x + 40] = (40, 200, 250)
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.pts, frame.time_base = i, Fraction(1, fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    at_s: float
+    keyframe: bool
+    units: tuple[bytes, ...]
+
+
+class RtspServer:
+    """Use it as a context manager. The switches below may be set at any time, from any thread."""
+
+    def __init__(self, clip: Path, *, username: str = "", password: str = "", digest: bool = True) -> None:
+        self.stalled = False
+        """Keeps the connections and sends no more pictures."""
+        self.mute = False
+        """Answers no request: connects, and nothing comes."""
+        self.status: int | None = None
+        """Answers DESCRIBE with this status: 404, 500..."""
+        self.codec = "H264"
+        """How the SDP names the codec."""
+        self.garbage = False
+        """Sends pictures with their contents spoilt."""
+        self.first = 0
+        """The picture to begin with: not 0 for a start in mid-GOP."""
+        self.port = 0
+        self.plays = 0
+        self._clip = clip
+        self._username, self._password, self._digest = username, password, digest
+        self._pictures, self._length_s = _pictures(clip)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="rtsp-server")
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self.port}/yard"
+
+    @property
+    def clients(self) -> int:
+        return len(self._writers)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._call(self._listen())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.refuse()
+        self._call(self._end_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def drop(self) -> None:
+        """Close every connection."""
+        self._call(self._drop())
+
+    def refuse(self) -> None:
+        """Close every connection and listen no more, until `accept`."""
+        self._call(self._unlisten())
+
+    def accept(self) -> None:
+        """Listen again, on the same port."""
+        self._call(self._listen())
+
+    def _call(self, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            await work
+
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=10)
+
+    async def _listen(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def _unlisten(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        await self._drop()
+
+    async def _drop(self) -> None:
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+
+    async def _end_tasks(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        playing: asyncio.Task[None] | None = None
+        try:
+            while (request := await _request(reader)) is not None:
+                if self.mute:
+                    continue
+                method, headers = request
+                status, more, body = self._answer(method, headers)
+                lines = [f"RTSP/1.0 {status} X", f"CSeq: {headers.get('cseq', '0')}", *more]
+                if body:
+                    lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+                writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+                await writer.drain()
+                if method == "PLAY" and status == 200 and playing is None:
+                    self.plays += 1
+                    playing = asyncio.create_task(self._play(writer))
+                if method == "TEARDOWN":
+                    return
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            if playing is not None:
+                playing.cancel()
+            self._writers.discard(writer)
+            writer.close()
+
+    def _answer(self, method: str, headers: dict[str, str]) -> tuple[int, list[str], str]:
+        if method == "OPTIONS":
+            return 200, ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER, TEARDOWN"], ""
+        if self._username and not self._allowed(method, headers.get("authorization", "")):
+            asks = f'Digest realm="test", nonce="{_NONCE}"' if self._digest else 'Basic realm="test"'
+            return 401, [f"WWW-Authenticate: {asks}"], ""
+        if method == "DESCRIBE":
+            if self.status is not None:
+                return self.status, [], ""
+            return 200, [f"Content-Base: {self.url}/"], self._sdp()
+        if method == "SETUP":
+            return 200, ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 42;timeout=60"], ""
+        return 200, ["Session: 42"], ""
+
+    def _allowed(self, method: str, given: str) -> bool:
+        if not self._digest:
+            return (
+                given == "Basic " + base64.b64encode(f"{self._username}:{self._password}".encode()).decode()
+            )
+
+        def md5(text: str) -> str:
+            return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+        parts = dict(cast("list[tuple[str, str]]", re.findall(r'(\w+)="([^"]*)"', given)))
+        secret = md5(f"{self._username}:test:{self._password}")
+        wanted = md5(f"{secret}:{_NONCE}:{md5(method + ':' + parts.get('uri', ''))}")
+        return parts.get("username") == self._username and parts.get("response") == wanted
+
+    def _sdp(self) -> str:
+        return (
+            "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
+            f"m=video 0 RTP/AVP 96\r\na=rtpmap:96 {self.codec}/90000\r\n"
+            "a=fmtp:96 packetization-mode=1\r\na=control:track0\r\n"
+        )
+
+    async def _play(self, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
+        began, sequence, index = loop.time() - self._pictures[self.first].at_s, 0, self.first
+        while True:
+            rounds, which = divmod(index, len(self._pictures))
+            picture = self._pictures[which]
+            due_s = rounds * self._length_s + picture.at_s
+            await asyncio.sleep(max(0.0, began + due_s - loop.time()))
+            while self.stalled:
+                await asyncio.sleep(0.02)
+                began = loop.time() - due_s
+            payloads = [
+                p for unit in picture.units for p in _payloads(_spoilt(unit) if self.garbage else unit)
+            ]
+            for i, payload in enumerate(payloads):
+                marker = 0x80 if i == len(payloads) - 1 else 0
+                stamp = int(due_s * 90_000) & 0xFFFFFFFF
+                head = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, 0xC0FFEE)
+                writer.write(struct.pack(">cBH", b"$", 0, 12 + len(payload)) + head + payload)
+                sequence += 1
+            await writer.drain()
+            index += 1
+
+
+async def _request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] | None:
+    """The next RTSP request; the client's own RTCP packets in between are skipped. None at the end."""
+    while (first := await reader.read(1)) == b"$":
+        _, length = struct.unpack(">BH", await reader.readexactly(3))
+        await reader.readexactly(length)
+    if not first:
+        return None
+    lines = (first + await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
+    await reader.readexactly(int(headers.get("content-length", "0")))
+    return lines[0].split()[0], headers
+
+
+def _pictures(clip: Path) -> tuple[list[_Picture], float]:
+    """The clip's coded pictures as NAL units, and its length in seconds."""
+    found: list[_Picture] = []
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        step_s = float(1 / stream.average_rate) if stream.average_rate else 0.04
+        annex_b: Any = BitStreamFilterContext("h264_mp4toannexb", stream)
+        for packet in container.demux(stream):
+            for out in annex_b.filter(packet) if packet.size else ():
+                units = tuple(u for u in re.split(rb"\x00\x00\x00?\x01", bytes(out)) if u)
+                at_s = float((out.pts or 0) * (stream.time_base or 0))
+                found.append(_Picture(at_s, bool(out.is_keyframe), units))
+    first_s = found[0].at_s
+    pictures = [_Picture(p.at_s - first_s, p.keyframe, p.units) for p in found]
+    return pictures, pictures[-1].at_s + step_s
+
+
+def _payloads(unit: bytes) -> Iterator[bytes]:
+    """RFC 6184: a single NAL unit, or fragments of one (FU-A)."""
+    if len(unit) <= _PAYLOAD_BYTES:
+        yield unit
+        return
+    indicator, kind = (unit[0] & 0xE0) | 28, unit[0] & 0x1F
+    rest = unit[1:]
+    for at in range(0, len(rest), _PAYLOAD_BYTES):
+        start, end = (0x80 if at == 0 else 0), (0x40 if at + _PAYLOAD_BYTES >= len(rest) else 0)
+        yield bytes([indicator, start | end | kind]) + rest[at : at + _PAYLOAD_BYTES]
+
+
+def _spoilt(unit: bytes) -> bytes:
+    """The unit with its type kept and the rest made nonsense."""
+    return unit[:1] + bytes(b ^ 0x5A for b in unit[1:])
