@@ -1,1 +1,137 @@
-export {};
+/** Tocsin's console. Every page works without it; with it the page is live. */
+
+import { announce, showCount, toast } from "./announce";
+import { dropCard, learnCards, takeAll, takeCard } from "./cards";
+import { centreNow, learnNow, tellTimes } from "./clock";
+import { all, byId, parse, remember, remembered, setText } from "./dom";
+import { setUpForms } from "./forms";
+import { type AlarmMessage, type AllMessage, type CamerasMessage, setUpLive } from "./live";
+import { setUpReport } from "./report";
+import { setUpSound, soundNew, soundOwed } from "./sound";
+
+/** What is known of an open alarm, on whichever page. */
+interface Known {
+  owes: boolean;
+  text: string;
+}
+
+const KEY = "tocsin.announced";
+const known = new Map<string, Known>();
+const announced = new Set<string>((remembered("session", KEY) ?? "").split(" ").filter(Boolean));
+let first = true;
+
+function learn(card: HTMLElement): Known {
+  const d = card.dataset;
+  const drill = d["drill"] === "yes" ? "Drill. " : "";
+  const name = card.querySelector("h2 a")?.textContent?.trim() ?? "";
+  const place = card.querySelector(".place")?.textContent?.trim() ?? "";
+  const priority = card.querySelector(".chip-priority")?.firstChild?.textContent?.trim() ?? "";
+  const state = d["state"];
+  return {
+    owes: d["signal"] === "alarm" && (state === "UNACK" || state === "RTN_UNACK") && d["silenced"] !== "yes",
+    text: `${drill}${priority}: ${name}, ${place}`,
+  };
+}
+
+/** Tell a new alarm once, however many pages of this tab it is seen on. */
+function tellNew(id: string, alarm: Known): void {
+  if (!alarm.owes || announced.has(id)) return;
+  announced.add(id);
+  announce(`New alarm. ${alarm.text}`);
+  soundNew();
+  if (!byId("alarms")) toast({ text: `New alarm. ${alarm.text}`, href: `/alarms/${encodeURIComponent(id)}`, kind: "alarm p1", stays: true });
+}
+
+function settle(): void {
+  for (const id of announced) if (!known.has(id)) announced.delete(id);
+  remember("session", KEY, [...announced].join(" "));
+  const owed = [...known.values()].filter((alarm) => alarm.owes).length;
+  showCount(owed);
+  soundOwed(owed);
+}
+
+function onAll({ html, ids }: AllMessage): void {
+  const before = new Set(known.keys());
+  known.clear();
+  for (const card of all(parse(html), ".card")) known.set(card.dataset["id"] ?? "", learn(card));
+  takeAll(html, ids, (id) => !first && !before.has(id));
+  for (const [id, alarm] of known) tellNew(id, alarm);
+  first = false;
+  const shown = shownAlarm();
+  if (shown) refresh();
+  settle();
+}
+
+function onAlarm({ id, open, html }: AlarmMessage): void {
+  const card = parse(html).querySelector<HTMLElement>(".card");
+  const wasKnown = known.has(id);
+  if (!open) {
+    known.delete(id);
+    dropCard(id);
+  } else if (card) {
+    const alarm = learn(card);
+    known.set(id, alarm);
+    // Acknowledged and then raised again is news again.
+    if (!alarm.owes) announced.delete(id);
+    takeCard(card, !wasKnown);
+    tellNew(id, alarm);
+  }
+  if (shownAlarm() === id) refresh();
+  settle();
+}
+
+function onCameras({ html, summary, calm }: CamerasMessage): void {
+  const place = byId("cameras-live");
+  if (place && html !== undefined && !place.contains(document.activeElement)) {
+    place.replaceChildren(parse(html));
+    tellTimes(place);
+  }
+  if (summary !== undefined) setText(byId("cameras-summary"), summary);
+  const box = byId("calm");
+  if (box && calm !== undefined) box.dataset["calm"] = calm ? "yes" : "no";
+}
+
+/** The alarm whose own page this is. */
+function shownAlarm(): string | undefined {
+  return document.querySelector<HTMLElement>("main.one-alarm > .card")?.dataset["id"];
+}
+
+let refreshing: number | undefined;
+
+/** Bring the time line, the pages and the pictures of this alarm's own page up to date. */
+function refresh(): void {
+  window.clearTimeout(refreshing);
+  refreshing = window.setTimeout(async () => {
+    try {
+      const answer = await fetch(location.pathname, { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (!answer.ok || answer.redirected) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of all(document, "main [data-refresh]")) {
+        const fresh = page.getElementById(part.id);
+        if (fresh && !part.contains(document.activeElement)) part.replaceWith(document.adoptNode(fresh));
+      }
+      const card = page.querySelector<HTMLElement>("main.one-alarm > .card");
+      if (card) takeCard(document.adoptNode(card), false);
+      tellTimes();
+    } catch {
+      // The next event, or the watchdog, tells.
+    }
+  }, 250);
+}
+
+learnNow(document.documentElement.dataset["now"]);
+learnCards();
+for (const card of all(document, "#alarms > .card")) known.set(card.dataset["id"] ?? "", learn(card));
+setText(byId("live-word"), "Connecting");
+setUpForms();
+setUpReport();
+setUpSound();
+if (byId("live")) {
+  setUpLive({ all: onAll, alarm: onAlarm, cameras: onCameras });
+  const clock = byId("live-clock")?.querySelector("time");
+  window.setInterval(() => {
+    if (clock && !document.documentElement.classList.contains("stale")) clock.dateTime = centreNow().toISOString();
+    tellTimes();
+  }, 1000);
+}
+tellTimes();
