@@ -7,15 +7,17 @@ from typing import Final
 
 HIDDEN: Final = "***"
 
-# Up to the *last* @: passwords are typed into URLs unescaped, with / and @ in them. A stream whose
-# path has an @ loses its host's name in logs by that; the other mistake would print a password.
-_USERINFO = re.compile(r"(?<=://)[^\s\"'<>]*@")
+# Up to the *last* @ before the next address: passwords are typed into URLs unescaped, with spaces, / and
+# @ in them. A stream whose path has an @ loses its host's name in logs by that; the other mistake would
+# print a password.
+_USERINFO = re.compile(r"(?<=://)(?:(?!://).)*@")
 
 # Cameras also take passwords as parameters, in the query or in the path itself
-# (rtsp://host/user=admin&password=x&channel=1); "auth" and the like cover tokens and signatures.
+# (rtsp://host/user=admin&password=x&channel=1); "auth" and the like cover tokens and signatures. A value
+# goes on over / ? # and quotes, which stand unescaped in passwords too.
 _PARAMETER = re.compile(
-    r"(?i)([\w.\-]*(?:pass|pwd|passwd|psw|token|secret|auth|key|sign|sig|user|login|credential)[\w.\-]*=)"
-    r"[^&;/?#\s\"'<>]*"
+    r"(?i)([\w.\-]{0,30}(?:pass|pwd|passwd|psw|token|secret|auth|key|sign|sig|user|login|credential)[\w.\-]{0,30}=)"
+    r"[^&;\s]*"
 )
 
 
@@ -24,4 +26,7 @@ def without_secrets(url: str) -> str:
 
     Hides rather too much than too little, and never fails, however broken the URL is.
     """
+    scheme, separator, rest = url.partition("://")
+    if "@" in rest and not any(c.isspace() for c in url):  # one URL and nothing else: all up to its last @
+        url = f"{scheme}{separator}{HIDDEN}@{rest.rpartition('@')[2]}"
     return _PARAMETER.sub(rf"\g<1>{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", url))
