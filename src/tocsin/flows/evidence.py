@@ -1,0 +1,89 @@
+"""Evidence: pictures that watchers send after an edge, redacted once more at the centre's own door."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from tocsin.core.errors import InvalidEdgeError, StoreError
+from tocsin.core.journal import Entry, JournalEntry
+from tocsin.core.observation import EdgeId, Region
+from tocsin.flows.policy import Ring
+from tocsin.ports import PictureRecord, Pictures, Store
+from tocsin.redact import redact_jpeg
+
+STRIP = 8
+"""Pictures per edge: before, at and after."""
+ROLES = ("before", "at", "after")
+
+_PICTURE = UUID("c1d6b6b2-6a38-5fd6-8f0b-8d6f1e2b7a45")
+
+
+class EdgeUnknownError(StoreError):
+    """The picture came before its edge was committed: it is to be sent again."""
+
+    code = "edge-unknown"
+
+
+class Evidence:
+    """Keeps the strip of redacted pictures that belongs to an edge."""
+
+    def __init__(self, store: Store, pictures: Pictures, ring: Ring) -> None:
+        self._store = store
+        self._pictures = pictures
+        self._ring = ring
+
+    async def add(
+        self,
+        edge_id: EdgeId,
+        index: int,
+        role: str,
+        at: datetime,
+        region: Region | None,
+        data: bytes,
+        now: datetime,
+    ) -> str:
+        """Stores one picture of the strip; the same one twice is stored once. Returns its id.
+
+        Raises PictureError for what is no picture, InvalidEdgeError for a wrong place in the strip,
+        and EdgeUnknownError (temporary) while its edge has not arrived.
+        """
+        if role not in ROLES or not 0 <= index < STRIP or at.tzinfo is None:
+            raise InvalidEdgeError(
+                f"picture {index} {role!r} does not fit the strip",
+                where=f"edge {edge_id}",
+                hint=f"index 0 to {STRIP - 1}, role one of {', '.join(ROLES)}, a time with its zone",
+            )
+        async with self._store.reading() as unit:
+            receipt = await unit.edges.receipt(edge_id)
+        if receipt is None:
+            raise EdgeUnknownError("its edge has not arrived", where=f"edge {edge_id}", hint="send it first")
+        # Redacted again, whoever sent it: a wrong or hostile watcher cannot store a sharp picture.
+        picture = await asyncio.to_thread(redact_jpeg, data, region)
+        digest = await self._pictures.put(picture)
+        record = PictureRecord(
+            id=str(uuid5(_PICTURE, f"{edge_id}/{index}")),
+            edge_id=edge_id,
+            alarm_id=receipt.alarm_id,
+            role=role,
+            at=at,
+            digest=digest,
+            width_px=picture.width_px,
+            height_px=picture.height_px,
+        )
+        async with self._store.writing() as unit:
+            if await unit.pictures.get(record.id) is not None:
+                return record.id
+            await unit.pictures.add(record)
+            if receipt.alarm_id is not None:
+                await unit.journal.write(
+                    JournalEntry(now, Entry.PICTURE_ADDED, receipt.alarm_id, "evidence", f"picture {role}")
+                )
+        self._ring()
+        return record.id
+
+    async def get(self, picture_id: str) -> bytes | None:
+        async with self._store.reading() as unit:
+            record = await unit.pictures.get(picture_id)
+        return None if record is None else await self._pictures.get(record.digest)

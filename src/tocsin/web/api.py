@@ -1,0 +1,82 @@
+"""The API of watchers: edges, pictures, heartbeats. JSON in, JSON out, idempotent throughout."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from tocsin.core.errors import InvalidEdgeError, NotAllowedError
+from tocsin.core.observation import EdgeId, Region, SourceKind
+from tocsin.ports import EdgeReceipt
+from tocsin.web.auth import WatcherDep
+from tocsin.web.house import HouseDep
+from tocsin.wire import edge_codec, heartbeat_codec
+
+router = APIRouter(prefix="/api/v1")
+
+
+def _receipt(receipt: EdgeReceipt) -> dict[str, Any]:
+    return {
+        "edge_id": receipt.edge_id,
+        "alarm_id": receipt.alarm_id,
+        "ruling": receipt.ruling.value,
+        "reason": receipt.reason,
+        "repeated": receipt.repeated,
+    }
+
+
+@router.post("/edges")
+async def take_edge(request: Request, house: HouseDep, watcher: WatcherDep) -> JSONResponse:
+    """Takes one edge. 201 when new, 200 when it was taken before; either way it is committed."""
+    edge = edge_codec.load(await request.body())
+    key = request.headers.get("idempotency-key")
+    if key is not None and key != edge.id:
+        raise InvalidEdgeError("Idempotency-Key is not the edge's id", where=f"edge {edge.id}")
+    if edge.source_kind is SourceKind.STAFF:
+        raise NotAllowedError("a watcher cannot report for staff", where=f"edge {edge.id}")
+    receipt = await house.intake.take(edge, house.clock.now(), watcher=watcher.name)
+    return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201)
+
+
+@router.put("/edges/{edge_id}/pictures/{index}")
+async def take_picture(
+    edge_id: str,
+    index: int,
+    request: Request,
+    house: HouseDep,
+    watcher: WatcherDep,
+    role: str,
+    at: datetime,
+    region: Annotated[str | None, Query(max_length=100)] = None,
+) -> dict[str, str]:
+    """Takes one picture of an edge's strip; `region` is x0,y0,x1,y1 in shares of the picture."""
+    data = await request.body()
+    picture_id = await house.evidence.add(
+        EdgeId(edge_id), index, role, at, _region(region), data, house.clock.now()
+    )
+    return {"picture_id": picture_id, "watcher": watcher.name}
+
+
+@router.post("/heartbeat")
+async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, bool]:
+    """Takes what a watcher says of its cameras, and brings what still stands in line."""
+    heartbeat = heartbeat_codec.load(await request.body())
+    now = house.clock.now()
+    async with house.store.writing() as unit:
+        await unit.watchers.heard(watcher.name, heartbeat, now)
+    for camera in heartbeat.cameras:
+        await house.intake.reconcile(camera.standing, now, watcher=watcher.name)
+    return {"ok": True}
+
+
+def _region(text: str | None) -> Region | None:
+    if not text:
+        return None
+    try:
+        x0, y0, x1, y1 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidEdgeError("region is not four numbers", where="picture", hint="x0,y0,x1,y1") from None
+    return Region(x0, y0, x1, y1)

@@ -1,0 +1,181 @@
+"""The centre's ASGI application: routes, guards and the errors' way to the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tocsin import __version__
+from tocsin.core.errors import (
+    ConfigError,
+    IllegalMoveError,
+    InvalidEdgeError,
+    NotAllowedError,
+    NotFoundError,
+    PictureError,
+    SilenceError,
+    StoreError,
+    TocsinError,
+    UnknownHazardError,
+)
+from tocsin.flows.evidence import EdgeUnknownError
+from tocsin.web import api, pages, sign_in
+from tocsin.web.auth import (
+    SignInNeededError,
+    SignInThrottle,
+    TooManyTriesError,
+    UnauthorizedError,
+    wants_json,
+)
+from tocsin.web.house import House
+from tocsin.web.render import HERE
+
+log = structlog.get_logger()
+
+MAX_BODY = 3 * 1024 * 1024
+"""The largest body taken: a picture of at most 2 MB, with room to spare."""
+
+_STATUS: tuple[tuple[type[TocsinError], int], ...] = (
+    (UnauthorizedError, 401),
+    (NotAllowedError, 403),
+    (NotFoundError, 404),
+    (IllegalMoveError, 409),
+    (EdgeUnknownError, 409),
+    (PictureError, 415),
+    (InvalidEdgeError, 422),
+    (UnknownHazardError, 422),
+    (SilenceError, 422),
+    (ConfigError, 422),
+    (TooManyTriesError, 429),
+    (StoreError, 503),
+)
+
+_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+        b"object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
+    """The application on these flows and stores. `lifespan` runs the background loops."""
+    app = FastAPI(
+        title="Tocsin",
+        version=__version__,
+        lifespan=lifespan,
+        # The generated pages load scripts from elsewhere, and our console loads nothing from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.house = house
+    app.state.throttle = SignInThrottle()
+    app.include_router(api.router)
+    app.include_router(sign_in.router)
+    app.include_router(pages.router)
+
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        """Whether the centre can reach its database; for supervisors, without sign-in."""
+        async with house.store.reading() as unit:
+            await unit.journal.last_number()
+        return JSONResponse({"ok": True, "version": __version__})
+
+    app.mount("/static", StaticFiles(directory=HERE / "static", check_dir=False), name="static")
+    app.add_middleware(Guard)
+
+    @app.exception_handler(TocsinError)
+    async def on_tocsin_error(request: Request, error: TocsinError) -> Response:
+        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+        return _answer(request, status, error.code, error.what, error.where, error.hint, error.permanent)
+
+    @app.exception_handler(SignInNeededError)
+    async def on_sign_in_needed(request: Request, error: SignInNeededError) -> Response:
+        return RedirectResponse(f"/sign-in?next={error.next_url}", status_code=303)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        return _answer(request, 422, "invalid-request", first["msg"], field, "", True)
+
+    @app.exception_handler(HTTPException)
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        return _answer(request, error.status_code, "http", str(error.detail), request.url.path, "", True)
+
+    @app.exception_handler(Exception)
+    async def on_bug(request: Request, error: Exception) -> Response:
+        log.exception("request-failed", path=request.url.path, method=request.method)
+        return _answer(
+            request, 500, "bug", "something went wrong in Tocsin", request.url.path, "see the log", False
+        )
+
+    return app
+
+
+def _answer(
+    request: Request, status: int, code: str, what: str, where: str, hint: str, permanent: bool
+) -> Response:
+    headers = {"Retry-After": "5"} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if wants_json(request):
+        content = {"code": code, "what": what, "where": where, "hint": hint, "permanent": permanent}
+        return JSONResponse(content, status, headers=headers)
+    house: House = request.app.state.house
+    html = house.renderer.page("error.html", None, status=status, what=what, hint=hint)
+    return HTMLResponse(html, status, headers=headers)
+
+
+class Guard:
+    """Bounds every body, also one that tells no length, and puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        got = 0
+        path: str = scope["path"]
+        cacheable = path.startswith(("/static/", "/pictures/"))
+
+        async def bounded() -> Message:
+            nonlocal got
+            message = await receive()
+            got += len(message.get("body", b""))
+            if got > MAX_BODY:
+                raise HTTPException(413, f"the body is larger than {MAX_BODY // 1024 // 1024} MB")
+            return message
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", []))
+                headers.extend(_HEADERS)
+                if not cacheable and not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                if path.startswith("/static/dist/assets/"):
+                    headers.append((b"cache-control", b"public, max-age=31536000, immutable"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, bounded, guarded)

@@ -1,0 +1,91 @@
+"""Reads what the board shows: open alarms with their pictures, cameras, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tocsin.core.alarm import Alarm, AlarmId
+from tocsin.flows.oversee import WATCHER_SILENT
+from tocsin.flows.policy import Policy
+from tocsin.ports import Store, Unit
+from tocsin.web.present import alarm_view, camera_views
+from tocsin.web.views import AlarmView, CameraView
+
+
+class Board:
+    """The one reader behind the pages and the live stream, so that they cannot disagree."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self._store = store
+        self._policy = policy
+
+    async def alarms(self, now: datetime) -> list[AlarmView]:
+        """All open alarms, the gravest and oldest unacknowledged first."""
+        async with self._store.reading() as unit:
+            views = await self._views(unit, await unit.alarms.open(), now)
+        return sorted(views, key=lambda view: view.rank)
+
+    async def some(self, alarm_ids: Sequence[AlarmId], now: datetime) -> list[AlarmView]:
+        """These alarms, open or closed, without their time lines."""
+        async with self._store.reading() as unit:
+            found = [await unit.alarms.get(alarm_id) for alarm_id in alarm_ids]
+            return await self._views(unit, [alarm for alarm in found if alarm is not None], now)
+
+    async def past(self, before_number: int | None, limit: int, now: datetime) -> list[AlarmView]:
+        async with self._store.reading() as unit:
+            return await self._views(unit, await unit.alarms.past(before_number, limit), now)
+
+    async def story(self, alarm_id: AlarmId, now: datetime) -> AlarmView | None:
+        """One alarm with its time line and pages."""
+        async with self._store.reading() as unit:
+            alarm = await unit.alarms.get(alarm_id)
+            if alarm is None:
+                return None
+            return alarm_view(
+                alarm,
+                self._policy,
+                now,
+                pictures=await unit.pictures.of([alarm_id]),
+                lines=await unit.journal.of(alarm_id),
+                pages=await unit.pages.of(alarm_id),
+                camera_names=await _names(unit),
+            )
+
+    async def cameras(self, now: datetime) -> list[CameraView]:
+        async with self._store.reading() as unit:
+            watchers = await unit.watchers.all()
+        silent_s = self._policy.catalogue.get(WATCHER_SILENT).on_delay_s
+        return camera_views(watchers, self._policy, now, silent_s)
+
+    def warnings(self, now: datetime) -> list[str]:
+        """What is wrong with the site itself, and would make an alarm go unanswered."""
+        roster = self._policy.roster
+        if not roster.responders:
+            return ["Nobody is on the roster: alarms are shown here, but nobody is called."]
+        if not roster.on_duty(now):
+            return ["Nobody is on duty now: an alarm calls everyone on the roster."]
+        return []
+
+    async def _views(self, unit: Unit, alarms: Sequence[Alarm], now: datetime) -> list[AlarmView]:
+        pictures = await unit.pictures.of([alarm.id for alarm in alarms])
+        names = await _names(unit)
+        return [
+            alarm_view(
+                alarm,
+                self._policy,
+                now,
+                pictures=[p for p in pictures if p.alarm_id == alarm.id],
+                camera_names=names,
+            )
+            for alarm in alarms
+        ]
+
+
+async def _names(unit: Unit) -> dict[str, str]:
+    return {
+        camera.camera: camera.name
+        for watcher in await unit.watchers.all()
+        if watcher.heartbeat is not None
+        for camera in watcher.heartbeat.cameras
+    }

@@ -1,0 +1,45 @@
+"""What the routes work with: the centre's flows and stores, joined by `wiring`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.evidence import Evidence
+from tocsin.flows.intake import Intake
+from tocsin.flows.operate import Operate
+from tocsin.flows.policy import Policy
+from tocsin.ports import Clock, Store
+
+if TYPE_CHECKING:
+    from tocsin.web.live import Live
+    from tocsin.web.render import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One centre. `secure_cookies` is false only for plain http on this machine."""
+
+    policy: Policy
+    store: Store
+    clock: Clock
+    intake: Intake
+    operate: Operate
+    evidence: Evidence
+    accounts: Accounts
+    tokens: WatcherTokens
+    renderer: Renderer
+    live: Live
+    secure_cookies: bool
+
+
+def _house(request: Request) -> House:
+    house = request.app.state.house
+    assert isinstance(house, House)
+    return house
+
+
+HouseDep = Annotated[House, Depends(_house)]

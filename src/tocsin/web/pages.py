@@ -1,0 +1,192 @@
+"""The console's pages and forms. Every form works without JavaScript; with it, the same URL answers JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from tocsin.core.alarm import Alarm, AlarmId
+from tocsin.core.errors import NotFoundError, TocsinError
+from tocsin.flows.intake import StaffReport
+from tocsin.web.auth import User, wants_json
+from tocsin.web.board import Board
+from tocsin.web.house import House, HouseDep
+from tocsin.web.present import hazard_choices
+from tocsin.web.views import PlaceChoice
+
+router = APIRouter()
+
+HISTORY_PAGE = 50
+
+
+def _board(house: House) -> Board:
+    return Board(house.store, house.policy)
+
+
+@router.get("/")
+async def alarms(house: HouseDep, user: User) -> HTMLResponse:
+    """The board: open alarms and what is seen."""
+    now = house.clock.now()
+    board = _board(house)
+    return HTMLResponse(
+        house.renderer.page(
+            "alarms.html",
+            user,
+            alarms=await board.alarms(now),
+            cameras=await board.cameras(now),
+            warnings=board.warnings(now),
+        )
+    )
+
+
+@router.get("/alarms/{alarm_id}")
+async def alarm(alarm_id: str, house: HouseDep, user: User) -> HTMLResponse:
+    """One alarm with its evidence and its time line."""
+    view = await _board(house).story(AlarmId(alarm_id), house.clock.now())
+    if view is None:
+        raise NotFoundError("there is no such alarm", where=f"alarm {alarm_id}", hint="it may have ended")
+    return HTMLResponse(house.renderer.page("alarm.html", user, alarm=view))
+
+
+@router.get("/history")
+async def history(house: HouseDep, user: User, before: int | None = None) -> HTMLResponse:
+    """Closed alarms, newest first."""
+    views = await _board(house).past(before, HISTORY_PAGE + 1, house.clock.now())
+    more = len(views) > HISTORY_PAGE
+    views = views[:HISTORY_PAGE]
+    next_url = f"/history?before={views[-1].number}" if more else None
+    return HTMLResponse(house.renderer.page("history.html", user, alarms=views, next_url=next_url))
+
+
+@router.get("/cameras")
+async def cameras(house: HouseDep, user: User) -> HTMLResponse:
+    views = await _board(house).cameras(house.clock.now())
+    return HTMLResponse(house.renderer.page("cameras.html", user, cameras=views))
+
+
+@router.get("/live")
+async def live(house: HouseDep, user: User) -> StreamingResponse:
+    """Server-sent events; see `web/live.py`."""
+    return StreamingResponse(
+        house.live.stream(),
+        media_type="text/event-stream",
+        # A reverse proxy that buffers would make a live page lie.
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@router.get("/pictures/{picture_id}.jpg")
+async def picture(picture_id: str, house: HouseDep, user: User) -> Response:
+    data = await house.evidence.get(picture_id)
+    if data is None:
+        raise NotFoundError("there is no such picture", hint="pictures are kept for a limited time")
+    return Response(
+        data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400, immutable"}
+    )
+
+
+async def _moved(request: Request, alarm_id: str, doing: Awaitable[Alarm], message: str) -> Response:
+    changed = await doing
+    if wants_json(request):
+        return JSONResponse({"ok": True, "message": message, "state": changed.state.value})
+    return RedirectResponse(f"/alarms/{alarm_id}", status_code=303)
+
+
+@router.post("/alarms/{alarm_id}/acknowledge")
+async def acknowledge(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
+    doing = house.operate.acknowledge(AlarmId(alarm_id), user, house.clock.now())
+    return await _moved(request, alarm_id, doing, "Acknowledged: you have it.")
+
+
+@router.post("/alarms/{alarm_id}/resolve")
+async def resolve(
+    request: Request,
+    alarm_id: str,
+    house: HouseDep,
+    user: User,
+    outcome: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    doing = house.operate.resolve(AlarmId(alarm_id), user, outcome, note, house.clock.now())
+    return await _moved(request, alarm_id, doing, "Resolved.")
+
+
+@router.post("/alarms/{alarm_id}/shelve")
+async def shelve(
+    request: Request,
+    alarm_id: str,
+    house: HouseDep,
+    user: User,
+    minutes: Annotated[int, Form()],
+    reason: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    doing = house.operate.shelve(AlarmId(alarm_id), user, reason, note, minutes, house.clock.now())
+    return await _moved(request, alarm_id, doing, "Shelved: it does not page until the time is over.")
+
+
+@router.post("/alarms/{alarm_id}/unshelve")
+async def unshelve(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
+    doing = house.operate.unshelve(AlarmId(alarm_id), user, house.clock.now())
+    return await _moved(request, alarm_id, doing, "The silence is over.")
+
+
+def _report_page(
+    house: House,
+    user: str,
+    *,
+    sent: tuple[str, str] | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    places = [PlaceChoice(place, name) for place, name in house.policy.places.items()]
+    html = house.renderer.page(
+        "report.html",
+        user,
+        hazards=hazard_choices(house.policy.catalogue),
+        places=places,
+        report_id=str(uuid4()),
+        sent=sent,
+        error=error,
+    )
+    return HTMLResponse(html, status)
+
+
+@router.get("/report")
+async def report_form(house: HouseDep, user: User, sent: str = "") -> HTMLResponse:
+    """The form by which staff report a hazard by its code."""
+    if not sent:
+        return _report_page(house, user)
+    found = await _board(house).some([AlarmId(sent)], house.clock.now())
+    if not found:
+        return _report_page(house, user)
+    view = found[0]
+    return _report_page(
+        house, user, sent=(view.id, f"{view.hazard_name} at {view.place} is alarm {view.number}.")
+    )
+
+
+@router.post("/report")
+async def report(
+    request: Request,
+    house: HouseDep,
+    user: User,
+    hazard: Annotated[str, Form()] = "",
+    place: Annotated[str, Form()] = "",
+    report_id: Annotated[str, Form()] = "",
+) -> Response:
+    try:
+        receipt = await house.intake.report(StaffReport(report_id, hazard, place, user), house.clock.now())
+    except TocsinError as error:
+        if wants_json(request) or not error.permanent:
+            raise
+        return _report_page(house, user, error=str(error), status=422)
+    if wants_json(request):
+        return JSONResponse(
+            {"ok": True, "message": "Reported.", "alarm_id": receipt.alarm_id, "ruling": receipt.ruling.value}
+        )
+    return RedirectResponse(f"/report?sent={receipt.alarm_id or ''}", status_code=303)

@@ -1,0 +1,257 @@
+"""From core values to what a page shows: words, ages, and which forms make sense now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tocsin.core.alarm import Alarm, AlarmState, Move, can
+from tocsin.core.dispatch import Page, PageState
+from tocsin.core.hazards import Catalogue, Priority, Signal
+from tocsin.core.journal import Entry
+from tocsin.core.observation import CapStatus, SourceKind
+from tocsin.core.sight import CameraHealth, Sight, Watcher
+from tocsin.flows.evidence import STRIP
+from tocsin.flows.operate import OUTCOMES
+from tocsin.flows.policy import Policy
+from tocsin.ports import NumberedEntry, PictureRecord
+from tocsin.web.views import AlarmView, CameraView, HazardChoice, LineView, PageView, PictureView
+
+_STATE_TEXT = {
+    AlarmState.UNACK: "Not acknowledged",
+    AlarmState.ACK: "Acknowledged",
+    AlarmState.RTN_UNACK: "Gone, not acknowledged",
+    AlarmState.LATCHED: "Gone, to be resolved",
+    AlarmState.NORMAL: "Closed",
+}
+_PRIORITY_TEXT = {
+    Priority.EMERGENCY: "Emergency",
+    Priority.HIGH: "High",
+    Priority.MEDIUM: "Medium",
+    Priority.LOW: "Low",
+}
+_ENTRY_TEXT = {
+    Entry.RAISED: "Alarm raised",
+    Entry.SEEN_AGAIN: "Seen again",
+    Entry.CORROBORATED: "Another sign of it",
+    Entry.WORSENED: "A graver sign of it",
+    Entry.CLEARED: "No longer seen",
+    Entry.IGNORED: "Noted, nothing to do",
+    Entry.DISPATCHED: "Called",
+    Entry.ESCALATED: "Called more",
+    Entry.PAGE_SENT: "Page sent",
+    Entry.PAGE_DELAYED: "Page delayed, will be tried again",
+    Entry.PAGE_FAILED: "Page failed",
+    Entry.PAGE_CANCELLED: "Pages cancelled",
+    Entry.ACKNOWLEDGED: "Acknowledged",
+    Entry.RESOLVED: "Resolved",
+    Entry.SILENCED: "Silenced",
+    Entry.SILENCE_LIFTED: "Silence ended",
+    Entry.PICTURE_ADDED: "Picture added",
+    Entry.ENDED: "Ended",
+}
+_SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
+
+LOOK_STALE_S = 15.0
+"""A camera whose last analysed frame is older than this is not shown as seeing, whatever it claims."""
+
+
+def rank(alarm: Alarm, now: datetime) -> str:
+    """Sorts as text: unacknowledged first within its signal and priority, then the oldest first."""
+    silenced = alarm.silence is not None and alarm.silence.active(now)
+    owes = alarm.state.owes_acknowledgement and not silenced
+    return f"{_SIGNAL_ORDER[alarm.signal]}{int(alarm.priority)}{0 if owes else 1}{alarm.number:012d}"
+
+
+def alarm_view(
+    alarm: Alarm,
+    policy: Policy,
+    now: datetime,
+    *,
+    pictures: Sequence[PictureRecord] = (),
+    lines: Sequence[NumberedEntry] = (),
+    pages: Sequence[Page] = (),
+    camera_names: dict[str, str] | None = None,
+) -> AlarmView:
+    """The alarm as its card and its page show it."""
+    hazard = policy.catalogue.get(alarm.hazard)
+    silence = alarm.silence if alarm.silence and alarm.silence.active(now) else None
+    local = policy.roster.zone
+    silence_text = ""
+    if silence:
+        until = silence.until.astimezone(local)
+        silence_text = f"{silence.by}, until {until:%H:%M} on {until:%d %b}: {silence.reason}"
+    handled = ""
+    if alarm.acknowledged_by and alarm.acknowledged_at:
+        took = max(0.0, (alarm.acknowledged_at - alarm.raised_at).total_seconds())
+        handled = f"{alarm.acknowledged_by}, acknowledged after {_span(took)}"
+    return AlarmView(
+        id=alarm.id,
+        number=alarm.number,
+        hazard=alarm.hazard,
+        hazard_name=hazard.name,
+        signal=alarm.signal.value,
+        priority=int(alarm.priority),
+        priority_text=_PRIORITY_TEXT[alarm.priority],
+        state=alarm.state.value,
+        state_text=_STATE_TEXT[alarm.state],
+        live=alarm.state.live,
+        drill=alarm.status is not CapStatus.ACTUAL,
+        status=alarm.status.value,
+        place=policy.place_name(alarm.place),
+        source_text=_sources(alarm, camera_names or {}),
+        raised_at=alarm.raised_at,
+        late_text=_late(alarm),
+        confidence_text=_confidence(alarm),
+        reason=alarm.reason,
+        handled_by=handled,
+        next_step_text=_next_step(alarm, policy, now),
+        silence_text=silence_text,
+        can_acknowledge=can(alarm, Move.ACKNOWLEDGE),
+        can_resolve=can(alarm, Move.RESET),
+        can_shelve=alarm.open and silence is None,
+        can_unshelve=silence is not None,
+        pictures=strip(pictures),
+        steps=hazard.steps,
+        lines=tuple(_line(n) for n in lines if n.entry.entry is not Entry.PICTURE_ADDED),
+        pages=tuple(_page(p) for p in pages),
+        rank=rank(alarm, now),
+        closed_at=alarm.closed_at,
+        outcome_text=OUTCOMES.get(alarm.outcome, alarm.outcome),
+    )
+
+
+def strip(pictures: Sequence[PictureRecord]) -> tuple[PictureView, ...]:
+    """At most STRIP pictures, of the edge that has the newest "at": the gravest sign so far."""
+    if not pictures:
+        return ()
+    newest = max(pictures, key=lambda p: (p.role == "at", p.at)).edge_id
+    of_edge = sorted((p for p in pictures if p.edge_id == newest), key=lambda p: p.at)[:STRIP]
+    moment = next((p.at for p in of_edge if p.role == "at"), of_edge[0].at)
+    return tuple(
+        PictureView(
+            url=f"/pictures/{p.id}.jpg",
+            role=p.role,
+            at=p.at,
+            offset_s=(p.at - moment).total_seconds(),
+            alt=f"Mosaiced picture {p.role} the moment of the alarm",
+        )
+        for p in of_edge
+    )
+
+
+def _line(numbered: NumberedEntry) -> LineView:
+    entry = numbered.entry
+    what = _ENTRY_TEXT[entry.entry]
+    return LineView(entry.at, entry.actor, f"{what}: {entry.detail}" if entry.detail else what, entry.reason)
+
+
+def _page(page: Page) -> PageView:
+    detail = page.last_error
+    if page.state is PageState.DUE and page.attempts:
+        detail = f"tried {page.attempts} times; {page.last_error}"
+    return PageView(
+        page.responder_name, page.channel, page.state.value, page.done_at or page.run_at, detail or page.why
+    )
+
+
+def _sources(alarm: Alarm, names: dict[str, str]) -> str:
+    words: list[str] = []
+    for condition in alarm.conditions:
+        match condition.source_kind:
+            case SourceKind.CAMERA:
+                who = f"camera {names.get(condition.source, condition.source)}"
+            case SourceKind.STAFF:
+                who = f"reported by {condition.source}"
+            case SourceKind.SYSTEM:
+                who = condition.source
+        words.append(who if condition.standing else f"{who} (no longer)")
+    return ", ".join(dict.fromkeys(words))
+
+
+def _late(alarm: Alarm) -> str:
+    seen = min((c.seen_at for c in alarm.conditions), default=alarm.raised_at)
+    behind = (alarm.raised_at - seen).total_seconds()
+    return f"seen {_span(behind)} before it reached the centre" if behind > 30 else ""
+
+
+def _confidence(alarm: Alarm) -> str:
+    if all(c.source_kind is not SourceKind.CAMERA for c in alarm.conditions):
+        return ""
+    sure = alarm.confidence
+    word = "very likely" if sure >= 0.85 else "likely" if sure >= 0.65 else "possible"
+    return f"{word} ({sure:.0%})"
+
+
+def _next_step(alarm: Alarm, policy: Policy, now: datetime) -> str:
+    if alarm.next_step_at is None or not alarm.wants_pages(now):
+        return ""
+    at = alarm.next_step_at.astimezone(policy.roster.zone)
+    return f"more people are called at {at:%H:%M:%S} unless somebody acknowledges"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+def camera_views(
+    watchers: Sequence[Watcher], policy: Policy, now: datetime, watcher_silent_s: float
+) -> list[CameraView]:
+    """All cameras of all watchers, as far as each can be believed now."""
+    views: list[CameraView] = []
+    for watcher in watchers:
+        if watcher.heartbeat is None or watcher.heard_at is None:
+            continue
+        silent_s = (now - watcher.heard_at).total_seconds()
+        views.extend(
+            _camera(camera, watcher.name, policy, now, silent_s > watcher_silent_s)
+            for camera in watcher.heartbeat.cameras
+        )
+    return views
+
+
+def _camera(
+    health: CameraHealth, watcher: str, policy: Policy, now: datetime, watcher_silent: bool
+) -> CameraView:
+    age_s = (now - health.last_look_at).total_seconds() if health.last_look_at else None
+    state, text = {
+        Sight.SEEING: ("seeing", "Seeing"),
+        Sight.TROUBLE: ("trouble", "Trouble"),
+        Sight.SILENT: ("silent", "Silent"),
+        Sight.STARTING: ("unknown", "Starting"),
+    }[health.sight]
+    troubles = [policy.catalogue.get(e.hazard).name for e in health.standing if _is_trouble(e.hazard, policy)]
+    if health.error:
+        troubles.append(health.error)
+    if watcher_silent:
+        # An old word is not sight: say so rather than show stale calm.
+        state, text = "unknown", "Not known"
+        troubles = [f"its watcher {watcher} is silent"]
+    elif state == "seeing" and age_s is not None and age_s > LOOK_STALE_S:
+        state, text = "silent", "Not looking"
+    return CameraView(
+        id=health.camera,
+        name=health.name,
+        place=policy.place_name(health.place),
+        watcher=watcher,
+        state=state,
+        state_text=text,
+        last_look_at=health.last_look_at,
+        age_text="" if age_s is None else f"{_span(max(0.0, age_s))} ago",
+        troubles=tuple(troubles),
+    )
+
+
+def _is_trouble(hazard: str, policy: Policy) -> bool:
+    return policy.catalogue.get(hazard).signal is Signal.TROUBLE
+
+
+def hazard_choices(catalogue: Catalogue) -> list[HazardChoice]:
+    """What staff may report, the gravest first."""
+    return [
+        HazardChoice(h.code, h.number, h.name, h.signal.value, int(h.priority))
+        for h in sorted(catalogue, key=lambda h: (_SIGNAL_ORDER[h.signal], h.priority, h.number))
+        if h.enabled and h.raised_by.staff
+    ]
