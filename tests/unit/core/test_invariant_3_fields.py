@@ -28,13 +28,15 @@ CLASSES = _dataclasses()
 
 # Parts of a field's name that would describe somebody.
 DESCRIBES = """
-    account age appearance arm arms badge beard behavior behaviour belief bio biometric biometrics birth
-    birthday body child clothes clothing color colour complexion conduct crowd demeanour descr
-    description disability dress driver emotion employee ethnicity expression eye eyes face faces family
-    female fingerprint gait gender glasses hair hat height human humans     identity individual individuals intent jacket joint joints keypoints labels language licence license
-    limbs male man mask men mood movement name names nationality occupants party passenger people person
-    persons phone photo physique plate plates pose posture race reid religion sex shirt     skeleton skin subject subjects suspect tattoo threat track tracks trajectory uniform vehicle
-    victim visitor voice walk wearing who woman women
+    account age appearance arm arms badge beard behavior behaviour belief bio biometric biometrics
+    birth birthday body child clothes clothing color colour complexion conduct crowd demeanour descr
+    description disability dress driver emotion employee ethnicity expression eye eyes face faces
+    family female fingerprint gait gender glasses hair hat height human humans identity individual
+    individuals intent jacket joint joints keypoints labels language licence license limbs male man
+    mask men mood movement name names nationality occupants party passenger people person persons
+    phone photo physique plate plates pose posture race reid religion sex shirt skeleton skin subject
+    subjects suspect tattoo threat track tracks trajectory uniform vehicle victim visitor voice walk
+    wearing who woman women
 """
 
 # A field whose name has such a part, and yet is about a thing or about the staff's own account.
@@ -52,11 +54,8 @@ ALLOWED = {
 
 
 def _describing(names: list[str]) -> list[str]:
-    return [
-        name
-        for name in names
-        if set(DESCRIBES.split()).intersection(re.split(r"_|(?<=[a-z])(?=[A-Z])", name))
-    ]
+    parts = set(DESCRIBES.split())
+    return [name for name in names if parts.intersection(name.split("_"))]
 
 
 def test_invariant_3_the_search_finds_the_core() -> None:
