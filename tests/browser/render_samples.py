@@ -9,6 +9,7 @@ The samples are things that can really happen: a fire, a gas smell, a late repor
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -62,9 +63,12 @@ def asset(name: str) -> str:
 
 def environment(now: datetime = NOW, **globals_: object) -> Environment:
     """Jinja as the console sets it up, but a missing name is an error."""
-    env = Environment(
-        loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined
-    )
+    return _environment(now, tuple(sorted(globals_.items())))
+
+
+@functools.lru_cache(maxsize=8)
+def _environment(now: datetime, globals_: tuple[tuple[str, object], ...]) -> Environment:
+    env = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined)
     env.globals.update(  # pyright: ignore[reportUnknownMemberType]
         site_name="North Works",
         user="a.keller",
@@ -74,7 +78,7 @@ def environment(now: datetime = NOW, **globals_: object) -> Environment:
         outcomes=OUTCOMES,
         shelve_reasons=SHELVE_REASONS,
     )
-    env.globals.update(globals_)  # pyright: ignore[reportUnknownMemberType]
+    env.globals.update(dict(globals_))  # pyright: ignore[reportUnknownMemberType]
     return env
 
 
@@ -158,6 +162,7 @@ def alarm(
             PageView("A. Keller", "e-mail", "failed", at + timedelta(seconds=4), "550 mailbox full; the next channel was used"),
             PageView("Fire team", "MQTT siren", "sent", at + timedelta(seconds=1), ""),
             PageView("B. Okafor", "web push", "due", at + timedelta(seconds=120), "only if nobody acknowledges"),
+            PageView("C. Brandt", "web push", "cancelled", at + timedelta(seconds=6), "off duty since 14:00"),
         ),
     }  # fmt: skip
     return AlarmView(**(values | changes))
@@ -196,7 +201,12 @@ def cameras(now: datetime = NOW, *, calm: bool = False) -> list[CameraView]:
         state, text, troubles = "seeing", "Seeing", ()
         looked: datetime | None = now - timedelta(seconds=1 + i * 0.7)
         if not calm and i == 7:
-            state, text, troubles, looked = "silent", "Silent", ("camera silent",), now - timedelta(seconds=199)
+            state, text, troubles, looked = (
+                "silent",
+                "Silent",
+                ("camera silent",),
+                now - timedelta(seconds=199),
+            )
         if not calm and i == 8:
             state, text, troubles = "trouble", "Trouble", ("blurred", "moved")
         if not calm and i == 11:
@@ -307,7 +317,10 @@ class Samples(BaseHTTPRequestHandler):
         elif path.startswith("pictures/"):
             self.answer(picture(path), "image/jpeg")
         elif path in PAGES:
-            self.answer(render(path, datetime.now(UTC), drill_site="drill" in self.path).encode(), "text/html; charset=utf-8")
+            self.answer(
+                render(path, datetime.now(UTC), drill_site="drill" in self.path).encode(),
+                "text/html; charset=utf-8",
+            )
         else:
             self.send_error(404)
 

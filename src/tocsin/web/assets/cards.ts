@@ -75,8 +75,14 @@ function patchParts(old: Element, fresh: Element): void {
   }
   for (const [name, part] of had) {
     if (keep.has(name)) continue;
-    if (inUse(part)) retire(part);
-    else part.remove();
+    if (dirty(part) || (part instanceof HTMLDetailsElement && part.open && part.querySelector("form"))) {
+      retire(part);
+      continue;
+    }
+    const card = part.contains(document.activeElement) ? part.closest<HTMLElement>(".card") : null;
+    part.remove();
+    // The button that had the focus has done its work; the next Tab goes on from its card.
+    card?.focus({ preventScroll: true });
   }
 }
 

@@ -30,6 +30,27 @@ export function clockText(at: Date, now: Date = centreNow()): string {
   return at.toDateString() === now.toDateString() ? CLOCK.format(at) : DAY.format(at).replace(",", "");
 }
 
+const DATE = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "2-digit", month: "long", year: "numeric" });
+
+/** History in the reader's time zone: the days begin where they do here, not in UTC. */
+export function tellPast(list: HTMLElement): void {
+  for (const head of all(list, ".past-day")) head.remove();
+  let day = "";
+  for (const row of all(list, ".past-row")) {
+    const time = row.querySelector<HTMLTimeElement>("time[data-past]");
+    const at = new Date(time?.dateTime ?? "");
+    if (!time || Number.isNaN(at.getTime())) continue;
+    setText(time, CLOCK.format(at));
+    if (DATE.format(at) === day) continue;
+    day = DATE.format(at);
+    const head = document.createElement("li");
+    head.className = "past-day";
+    head.append(document.createElement("h2"));
+    setText(head.firstElementChild, day);
+    row.before(head);
+  }
+}
+
 /** Put every time under `root` into words for this reader. */
 export function tellTimes(root: ParentNode = document): void {
   const now = centreNow();

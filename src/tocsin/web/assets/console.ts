@@ -2,7 +2,7 @@
 
 import { announce, showCount, toast } from "./announce";
 import { dropCard, learnCards, takeAll, takeCard } from "./cards";
-import { centreNow, learnNow, tellTimes } from "./clock";
+import { centreNow, learnNow, tellPast, tellTimes } from "./clock";
 import { all, byId, parse, remember, remembered, setText } from "./dom";
 import { setUpForms } from "./forms";
 import { type AlarmMessage, type AllMessage, type CamerasMessage, setUpLive } from "./live";
@@ -33,13 +33,17 @@ function learn(card: HTMLElement): Known {
   };
 }
 
-/** Tell a new alarm once, however many pages of this tab it is seen on. */
-function tellNew(id: string, alarm: Known): void {
-  if (!alarm.owes || announced.has(id)) return;
-  announced.add(id);
-  announce(`New alarm. ${alarm.text}`);
+/** Tell new alarms once, however many pages of this tab they are seen on. */
+function tellNew(alarms: Iterable<[string, Known]>): void {
+  const fresh = [...alarms].filter(([id, alarm]) => alarm.owes && !announced.has(id));
+  const one = fresh[0];
+  if (!one) return;
+  for (const [id] of fresh) announced.add(id);
+  const text = fresh.length === 1 ? `New alarm. ${one[1].text}` : `${fresh.length} new alarms. ${fresh.map(([, alarm]) => alarm.text).join(". ")}`;
+  announce(text);
   soundNew();
-  if (!byId("alarms")) toast({ text: `New alarm. ${alarm.text}`, href: `/alarms/${encodeURIComponent(id)}`, kind: "alarm p1", stays: true });
+  if (byId("alarms") || shownAlarm() === one[0]) return;
+  toast({ text, href: fresh.length === 1 ? `/alarms/${encodeURIComponent(one[0])}` : "/", kind: "alarm p1", stays: true });
 }
 
 function settle(): void {
@@ -55,7 +59,7 @@ function onAll({ html, ids }: AllMessage): void {
   known.clear();
   for (const card of all(parse(html), ".card")) known.set(card.dataset["id"] ?? "", learn(card));
   takeAll(html, ids, (id) => !first && !before.has(id));
-  for (const [id, alarm] of known) tellNew(id, alarm);
+  tellNew(known);
   first = false;
   const shown = shownAlarm();
   if (shown) refresh();
@@ -74,7 +78,7 @@ function onAlarm({ id, open, html }: AlarmMessage): void {
     // Acknowledged and then raised again is news again.
     if (!alarm.owes) announced.delete(id);
     takeCard(card, !wasKnown);
-    tellNew(id, alarm);
+    tellNew([[id, alarm]]);
   }
   if (shownAlarm() === id) refresh();
   settle();
@@ -123,6 +127,8 @@ learnNow(document.documentElement.dataset["now"]);
 learnCards();
 for (const card of all(document, "#alarms > .card")) known.set(card.dataset["id"] ?? "", learn(card));
 setText(byId("live-word"), "Connecting");
+const past = byId("past");
+if (past) tellPast(past);
 setUpForms();
 setUpReport();
 setUpSound();
