@@ -1,0 +1,93 @@
+"""The centre's loops: delivery, the watchman, the live stream. The only places that catch broadly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+
+from tocsin.core.errors import TocsinError
+from tocsin.flows.delivery import Delivery
+from tocsin.flows.oversee import Oversee
+from tocsin.ports import Clock
+from tocsin.web.live import Live
+
+log = structlog.get_logger()
+
+IDLE_S = 0.5
+"""Delivery looks for due pages at least this often; a ring makes it look at once."""
+OVERSEE_S = 2.0
+SWEEP_S = 3600.0
+
+
+class Background:
+    """Starts and ends the loops; a loop that fails says so and goes on."""
+
+    def __init__(self, delivery: Delivery, oversee: Oversee, live: Live, clock: Clock) -> None:
+        self._delivery = delivery
+        self._oversee = oversee
+        self._live = live
+        self._clock = clock
+        self._due = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def ring(self) -> None:
+        """Something was committed: there may be pages to send, and consoles to tell."""
+        self._due.set()
+        self._live.ring()
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._deliver(), name="delivery"),
+            asyncio.create_task(self._watch(), name="oversee"),
+            asyncio.create_task(self._tell(), name="live"),
+        ]
+
+    async def stop(self) -> None:
+        self._live.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _deliver(self) -> None:
+        while True:
+            self._due.clear()
+            worked = await self._guarded("delivery", lambda: self._delivery.work(self._clock.now()))
+            if not worked:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._due.wait(), IDLE_S)
+
+    async def _watch(self) -> None:
+        sweep_at = self._clock.monotonic_s()
+        while True:
+            await self._guarded("oversee", lambda: self._oversee.check(self._clock.now()))
+            if self._clock.monotonic_s() >= sweep_at:
+                sweep_at = self._clock.monotonic_s() + SWEEP_S
+                await self._guarded("sweep", lambda: self._oversee.sweep(self._clock.now()))
+            await asyncio.sleep(OVERSEE_S)
+
+    async def _tell(self) -> None:
+        while True:
+            await self._guarded("live", self._live.run)
+            await asyncio.sleep(1.0)
+
+    async def _guarded(self, what: str, act: Callable[[], Awaitable[object]]) -> object:
+        """Runs one round; whatever goes wrong is told, and the next round comes after a breath."""
+        try:
+            return await act()
+        except TocsinError as error:
+            log.error("loop-failed", loop=what, code=error.code, error=str(error))
+        except Exception:
+            log.exception("loop-failed", loop=what)
+        await asyncio.sleep(1.0)
+        return None
+
+
+def free_share(folder: Path) -> float:
+    """The share of the disk under `folder` that is free."""
+    usage = shutil.disk_usage(folder)
+    return usage.free / usage.total

@@ -1,0 +1,158 @@
+"""What one camera's frames mean: detectors, persistence, and the edges that come of it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode
+from tocsin.core.observation import (
+    CameraId,
+    CapStatus,
+    Edge,
+    EdgeId,
+    EdgeKind,
+    Observation,
+    PlaceId,
+    SourceKind,
+)
+from tocsin.core.persistence import Change, Look, Track, step
+from tocsin.ports import Detector, Frame
+from tocsin.watch.rules import rule_for
+from tocsin.watch.strip import Strip, StripPicture
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look made: edges first, then pictures."""
+
+    edges: tuple[Edge, ...] = ()
+    pictures: tuple[StripPicture, ...] = ()
+
+
+@dataclass(slots=True)
+class Watched:
+    """One hazard on one camera: its rule's track, and the confirmed edge that stands."""
+
+    hazard: Hazard
+    track: Track = field(default_factory=Track)
+    standing: Edge | None = None
+
+    def look(self, look: Look) -> Change | None:
+        self.track, change = step(rule_for(self.hazard), self.track, look)
+        return change
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where edges of one camera (or of the watcher itself) say they come from."""
+
+    source_kind: SourceKind
+    source: str
+    place: PlaceId
+    status: CapStatus
+
+    def edge(self, change: Change, hazard: HazardCode) -> Edge:
+        return Edge(
+            id=EdgeId(str(uuid4())),
+            kind=change.kind,
+            hazard=hazard,
+            source_kind=self.source_kind,
+            source=self.source,
+            place=self.place,
+            captured_at=change.at,
+            since=change.since,
+            confidence=change.confidence,
+            hits=change.hits,
+            frames=change.frames,
+            region=change.region,
+            status=self.status,
+            reason=change.reason,
+        )
+
+
+class Eye:
+    """One camera's detectors with what they must remember. Belongs to one thread."""
+
+    def __init__(
+        self,
+        camera: CameraId,
+        address: Address,
+        detectors: Sequence[Detector],
+        catalogue: Catalogue,
+    ) -> None:
+        """Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3)."""
+        self.camera = camera
+        self._address = address
+        self._detectors = tuple(detectors)
+        self._strip = Strip()
+        self._watched: dict[str, Watched] = {}
+        for detector in self._detectors:
+            for hazard in catalogue.require_labels(detector.name, detector.labels):
+                if hazard.enabled:
+                    self._watched[hazard.code] = Watched(hazard)
+
+    @property
+    def standing(self) -> tuple[Edge, ...]:
+        """The confirmed edges that still stand."""
+        return tuple(w.standing for w in self._watched.values() if w.standing is not None)
+
+    @property
+    def troubled(self) -> bool:
+        return any(w.standing and w.hazard.family is Family.SIGHT for w in self._watched.values())
+
+    def interrupted(self) -> None:
+        """The stream was lost: what detectors remember of earlier frames is void; what stands, stands."""
+        for detector in self._detectors:
+            detector.reset()
+
+    def look(self, frame: Frame) -> Seen:
+        """One frame through detectors and persistence."""
+        best = self._observe(frame)
+        blind = any(
+            w.hazard.family is Family.SIGHT
+            and (w.standing is not None or _confidence(best, code) >= rule_for(w.hazard).enter)
+            for code, w in self._watched.items()
+        )
+        edges: list[Edge] = []
+        pictures: list[StripPicture] = self._strip.due(frame)
+        for code, watched in self._watched.items():
+            observation = best.get(code)
+            look = Look(
+                frame.info.clock_s,
+                frame.info.at,
+                _confidence(best, code),
+                observation.region if observation else None,
+                # A covered lens shows no fire: that is no sign that there is none (invariant 2).
+                sighted=not blind or watched.hazard.family is Family.SIGHT,
+            )
+            change = watched.look(look)
+            if change is None:
+                continue
+            edge = self._address.edge(change, watched.hazard.code)
+            edges.append(edge)
+            if change.kind is EdgeKind.CONFIRMED:
+                watched.standing = edge
+                pictures.extend(self._strip.confirmed(edge.id, frame, edge.region))
+            else:
+                watched.standing = None
+        self._strip.remember(frame)
+        return Seen(tuple(edges), tuple(pictures))
+
+    def _observe(self, frame: Frame) -> Mapping[str, Observation]:
+        best: dict[str, Observation] = {}
+        for detector in self._detectors:
+            for seen in detector.look(frame):
+                if seen.hazard not in detector.labels:
+                    # Promised labels were checked at load; one that comes all the same is not let in.
+                    continue
+                known = best.get(seen.hazard)
+                if known is None or seen.confidence > known.confidence:
+                    best[seen.hazard] = seen
+        return best
+
+
+def _confidence(best: Mapping[str, Observation], code: str) -> float:
+    seen = best.get(code)
+    return seen.confidence if seen else 0.0

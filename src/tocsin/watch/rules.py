@@ -1,0 +1,24 @@
+"""How many looks, over how long, make a hazard believed, for the detectors that we ship."""
+
+from __future__ import annotations
+
+from tocsin.core.hazards import Hazard
+from tocsin.core.persistence import Rule
+
+_COUNTS: dict[str, tuple[int, int, float, float]] = {
+    # hazard: hits, window (looks), enter, leave (confidence)
+    "flame": (4, 6, 0.5, 0.3),
+    "smoke": (6, 10, 0.5, 0.3),
+}
+_PICTURE_TROUBLE = (5, 8, 0.5, 0.4)
+_OWN = (2, 3, 0.9, 0.5)
+"""What Tocsin sees of itself (silence, disk) has no noise: two looks, so that one hiccup is none."""
+
+OWN_HAZARDS = frozenset({"camera-silent", "disk-low"})
+
+
+def rule_for(hazard: Hazard) -> Rule:
+    """The rule of that hazard, with the site's on- and off-delay from the catalogue."""
+    counts = _OWN if hazard.code in OWN_HAZARDS else _COUNTS.get(hazard.code, _PICTURE_TROUBLE)
+    hits, window, enter, leave = counts
+    return Rule(hits, window, enter, leave, hazard.on_delay_s, hazard.off_delay_s)

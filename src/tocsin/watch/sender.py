@@ -1,0 +1,191 @@
+"""Store and forward: the spool's items go to the centre over HTTP, in order, until it has them."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+import httpx
+import structlog
+from pydantic import SecretStr
+
+from tocsin import __version__
+from tocsin.core.errors import ConfigError, TocsinError
+from tocsin.core.sight import Heartbeat
+from tocsin.watch.spool import Spool, SpooledEdge, SpooledPicture
+from tocsin.wire import edge_codec, heartbeat_codec
+
+log = structlog.get_logger()
+
+FIRST_BACK_OFF_S = 0.5
+MAX_BACK_OFF_S = 15.0
+BATCH = 50
+HEARTBEAT_S = 5.0
+
+_PERMANENT = frozenset({400, 403, 413, 415, 422})
+"""The centre has read it and will never take it. Everything else may change: 401 when the token is
+mended, 404 when the address is, 409 when the edge of a picture arrives, 5xx when it is back."""
+
+
+class CentreClient:
+    """Speaks the watchers' API. Its token never appears in a log or an error."""
+
+    def __init__(self, url: str, token: SecretStr, *, timeout_s: float = 10.0) -> None:
+        """Raises ConfigError for an address that is not http(s)."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"{url!r} is not an http(s) address", where="[watcher] centre")
+        self.url = url.rstrip("/")
+        self._client = httpx.Client(
+            base_url=self.url,
+            timeout=timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            headers={
+                "authorization": f"Bearer {token.get_secret_value()}",
+                "user-agent": f"tocsin-watcher/{__version__}",
+            },
+        )
+
+    def send(self, item: SpooledEdge | SpooledPicture) -> httpx.Response:
+        """Raises httpx.HTTPError when there is no answer."""
+        if isinstance(item, SpooledEdge):
+            return self._client.post(
+                "/api/v1/edges",
+                content=edge_codec.dump(item.edge),
+                headers={"content-type": "application/json", "idempotency-key": item.edge.id},
+            )
+        params = {"role": item.role, "at": item.at.isoformat()}
+        if item.region is not None:
+            r = item.region
+            params["region"] = f"{r.x0},{r.y0},{r.x1},{r.y1}"
+        return self._client.put(
+            f"/api/v1/edges/{quote(item.edge_id, safe='')}/pictures/{item.index}",
+            params=params,
+            content=item.jpeg,
+            headers={"content-type": "image/jpeg"},
+        )
+
+    def beat(self, heartbeat: Heartbeat) -> httpx.Response:
+        return self._client.post(
+            "/api/v1/heartbeat",
+            content=heartbeat_codec.dump(heartbeat),
+            headers={"content-type": "application/json"},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Sender:
+    """Two threads: one empties the spool, one beats. Neither waits for the other."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        client: CentreClient,
+        heartbeat: Callable[[], Heartbeat],
+        ring: threading.Event,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._spool = spool
+        self._client = client
+        self._heartbeat = heartbeat
+        self._ring = ring
+        self._jitter = jitter
+        self._stop = threading.Event()
+        self._trouble = ""
+        self._threads = [
+            threading.Thread(target=self._empty, name="sender"),
+            threading.Thread(target=self._beat, name="heart"),
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends both; what is in the spool stays there."""
+        self._stop.set()
+        self._ring.set()
+        for thread in self._threads:
+            thread.join()
+
+    def send_batch(self) -> bool:
+        """Sends what waits, in order. False when the centre must be left alone for a while."""
+        for item in self._spool.waiting(BATCH):
+            if self._stop.is_set():
+                return True
+            try:
+                response = self._client.send(item)
+            except httpx.HTTPError as error:
+                self._tell("centre-unreachable", f"{type(error).__name__} at {self._client.url}")
+                return False
+            if response.is_success:
+                self._tell("", "")
+                self._spool.done(item.seq)
+            elif response.status_code in _PERMANENT:
+                log.error("refused-by-centre", status=response.status_code, answer=_said(response))
+                self._spool.refuse(item.seq, f"{response.status_code} {_said(response)}")
+            else:
+                self._tell(f"centre-answered-{response.status_code}", _said(response))
+                return False
+        return True
+
+    def _empty(self) -> None:
+        back_off_s = FIRST_BACK_OFF_S
+        while not self._stop.is_set():
+            self._ring.clear()
+            try:
+                went = self.send_batch()
+                more = went and self._spool.counts().waiting > 0
+            except TocsinError as error:
+                self._tell(error.code, str(error))
+                went, more = False, False
+            except Exception:
+                log.exception("sender-failed")
+                went, more = False, False
+            if more:
+                continue
+            if went:
+                back_off_s = FIRST_BACK_OFF_S
+                self._ring.wait(1.0)
+            else:
+                self._stop.wait(back_off_s * (0.5 + self._jitter()))
+                back_off_s = min(back_off_s * 2, MAX_BACK_OFF_S)
+
+    def _beat(self) -> None:
+        while not self._stop.is_set():
+            try:
+                response = self._client.beat(self._heartbeat())
+                if not response.is_success:
+                    self._tell(f"centre-answered-{response.status_code}", _said(response))
+            except httpx.HTTPError as error:
+                self._tell("centre-unreachable", f"{type(error).__name__} at {self._client.url}")
+            except Exception:
+                log.exception("heart-failed")
+            self._stop.wait(HEARTBEAT_S)
+
+    def _tell(self, code: str, detail: str) -> None:
+        """Says a fault once when it begins and once when it is over."""
+        if code == self._trouble:
+            return
+        if code:
+            log.warning("centre-trouble", code=code, detail=detail, hint=_HINTS.get(code, ""))
+        elif self._trouble:
+            log.info("centre-back", was=self._trouble)
+        self._trouble = code
+
+
+_HINTS = {
+    "centre-unreachable": "edges wait in the spool and are sent when it is back",
+    "centre-answered-401": "the centre does not know our token: see TOCSIN_WATCHER_TOKEN",
+    "centre-answered-404": "is [watcher] centre the address of a Tocsin centre?",
+}
+
+
+def _said(response: httpx.Response) -> str:
+    return " ".join(response.text[:300].split())

@@ -1,0 +1,95 @@
+"""The evidence strip of one camera: a few pictures before, at and after an edge, redacted here."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+import cv2
+
+from tocsin.core.observation import EdgeId, Region
+from tocsin.ports import Frame, Picture
+from tocsin.redact import RedactedPicture, redact
+
+KEPT_LONG_PX = 960
+"""Frames are remembered at redact.py's canvas size: three of them take 5 MB of a 1080p camera."""
+KEEP_EVERY_S = 1.0
+BEFORE = 3
+AFTER_S = (1.5, 4.0, 8.0, 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StripPicture:
+    """One redacted picture, ready for the spool."""
+
+    edge_id: EdgeId
+    index: int
+    role: str
+    at: datetime
+    picture: RedactedPicture
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    at: datetime
+    clock_s: float
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    edge_id: EdgeId
+    index: int
+    due_s: float
+    region: Region | None
+
+
+class Strip:
+    """Remembers the last seconds of one camera, in memory only (invariant 4)."""
+
+    def __init__(self) -> None:
+        self._kept: deque[_Kept] = deque(maxlen=BEFORE)
+        self._owed: list[_Owed] = []
+
+    def remember(self, frame: Frame) -> None:
+        """Keeps about one frame a second."""
+        clock_s = frame.info.clock_s
+        if not self._kept or clock_s - self._kept[-1].clock_s >= KEEP_EVERY_S:
+            self._kept.append(_Kept(frame.info.at, clock_s, _small(frame.picture)))
+
+    def confirmed(self, edge_id: EdgeId, frame: Frame, region: Region | None) -> list[StripPicture]:
+        """The pictures before and at the edge; those after it are owed."""
+        before = [kept for kept in self._kept if kept.clock_s < frame.info.clock_s]
+        made = [
+            StripPicture(edge_id, index, "before", kept.at, redact(kept.picture, region))
+            for index, kept in enumerate(before)
+        ]
+        made.append(StripPicture(edge_id, len(made), "at", frame.info.at, redact(frame.picture, region)))
+        self._owed.extend(
+            _Owed(edge_id, len(made) + offset, frame.info.clock_s + after_s, region)
+            for offset, after_s in enumerate(AFTER_S)
+        )
+        return made
+
+    def due(self, frame: Frame) -> list[StripPicture]:
+        """The pictures after earlier edges whose time has come."""
+        now_s = frame.info.clock_s
+        due = [owed for owed in self._owed if owed.due_s <= now_s]
+        if not due:
+            return []
+        self._owed = [owed for owed in self._owed if owed.due_s > now_s]
+        # After a pause several would show the same frame: one is enough.
+        latest = {owed.edge_id: owed for owed in due}
+        return [
+            StripPicture(owed.edge_id, owed.index, "after", frame.info.at, redact(frame.picture, owed.region))
+            for owed in latest.values()
+        ]
+
+
+def _small(picture: Picture) -> Picture:
+    long_px = max(picture.shape[:2])
+    if long_px <= KEPT_LONG_PX:
+        return picture.copy()
+    scale = KEPT_LONG_PX / long_px
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,0 +1,180 @@
+"""The watcher as a whole: its cameras' workers, its own eyes on their silence, its heartbeat."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from tocsin.core.hazards import Catalogue
+from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
+from tocsin.core.persistence import Look
+from tocsin.core.sight import CameraHealth, Heartbeat, Sight
+from tocsin.ports import Clock
+from tocsin.watch.emitter import Emitter
+from tocsin.watch.eye import Address, Seen, Watched
+from tocsin.watch.sender import Sender
+from tocsin.watch.spool import Spool
+from tocsin.watch.worker import CameraWorker
+
+log = structlog.get_logger()
+
+TICK_S = 1.0
+SILENT_AFTER_S = 5.0
+"""No analysed frame for this long is silence; the hazard's on-delay comes on top."""
+STOP_WITHIN_S = 15.0
+DISK_LOW_SHARE = 0.05
+DISK_CLEAR_SHARE = 0.08
+
+
+@dataclass(slots=True)
+class Post:
+    """One camera: its worker, its names, and the watch over its silence."""
+
+    worker: CameraWorker
+    name: str
+    address: Address
+    silent_after_s: float
+    began_s: float
+    silence: Watched
+    health: CameraHealth | None = field(default=None)
+
+
+class Supervisor:
+    """Owns the threads of one watcher. The tick runs in the caller's thread."""
+
+    def __init__(
+        self,
+        name: str,
+        posts: Sequence[tuple[CameraWorker, str, Address, float]],
+        catalogue: Catalogue,
+        spool: Spool,
+        emitter: Emitter,
+        make_sender: Callable[[Callable[[], Heartbeat]], Sender],
+        clock: Clock,
+        *,
+        status: CapStatus,
+        disk_free_share: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._catalogue = catalogue
+        self._spool = spool
+        self._emitter = emitter
+        self._clock = clock
+        self._disk_free_share = disk_free_share
+        self._disk = Watched(catalogue.get("disk-low"))
+        self._disk_address = Address(SourceKind.SYSTEM, f"watcher {name}", PlaceId(f"watcher {name}"), status)
+        began_s = clock.monotonic_s()
+        silent = catalogue.get("camera-silent")
+        self._posts = [
+            Post(worker, shown, address, silent_after_s, began_s, Watched(silent))
+            for worker, shown, address, silent_after_s in posts
+        ]
+        self._sender = make_sender(self.heartbeat)
+        self._stop = threading.Event()
+
+    def run(self) -> bool:
+        """Watches until stopped, or until every finite source has ended and its edges are delivered.
+
+        Returns whether all ended by themselves.
+        """
+        no_core_dumps()
+        for post in self._posts:
+            post.worker.start()
+        self._sender.start()
+        ended = False
+        try:
+            while not self._stop.wait(TICK_S):
+                self.tick()
+                if all(post.worker.progress.ended for post in self._posts):
+                    ended = self._drained()
+                    if ended:
+                        break
+        finally:
+            self._end()
+        return ended
+
+    def stop(self) -> None:
+        """Asks the watcher to end; safe from a signal handler."""
+        self._stop.set()
+
+    def tick(self) -> None:
+        """Looks after every camera's silence and the disk; none of it depends on a camera's thread."""
+        self._emitter.flush()
+        now_s, now = self._clock.monotonic_s(), self._clock.now()
+        for post in self._posts:
+            progress = post.worker.progress
+            if progress.ended:
+                continue
+            seen_s = progress.last_look_clock_s or post.began_s
+            silent = now_s - seen_s > post.silent_after_s
+            self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
+        free = self._disk_free_share()
+        confidence = 1.0 if free < DISK_LOW_SHARE else 0.6 if free < DISK_CLEAR_SHARE else 0.0
+        self._own_look(self._disk, self._disk_address, Look(now_s, now, confidence))
+
+    def heartbeat(self) -> Heartbeat:
+        """What the centre is told every few seconds."""
+        counts = self._spool.counts()
+        return Heartbeat(
+            at=self._clock.now(),
+            cameras=tuple(self._health(post) for post in self._posts),
+            spooled=counts.waiting,
+            refused=counts.refused,
+            disk_free_share=self._disk_free_share(),
+        )
+
+    def _health(self, post: Post) -> CameraHealth:
+        progress, eye = post.worker.progress, post.worker.eye
+        silent = post.silence.standing
+        if silent is not None or progress.ended:
+            sight = Sight.SILENT
+        elif progress.last_look_at is None:
+            sight = Sight.STARTING
+        elif eye.troubled:
+            sight = Sight.TROUBLE
+        else:
+            sight = Sight.SEEING
+        return CameraHealth(
+            camera=eye.camera,
+            name=post.name,
+            place=post.address.place,
+            sight=sight,
+            last_look_at=progress.last_look_at,
+            looks=progress.looks,
+            error="the recording has ended" if progress.ended else progress.error,
+            standing=(*eye.standing, *([silent] if silent else [])),
+        )
+
+    def _own_look(self, watched: Watched, address: Address, look: Look) -> None:
+        if not watched.hazard.enabled:
+            return
+        change = watched.look(look)
+        if change is None:
+            return
+        edge = address.edge(change, watched.hazard.code)
+        watched.standing = edge if change.kind is EdgeKind.CONFIRMED else None
+        self._emitter.emit(Seen(edges=(edge,)))
+
+    def _drained(self) -> bool:
+        return self._emitter.flush() == 0 and self._spool.counts().waiting == 0
+
+    def _end(self) -> None:
+        for post in self._posts:
+            post.worker.stop()
+        for post in self._posts:
+            # Joined, not daemons: a decoder's thread that is torn down at exit crashes the process.
+            if not post.worker.join(STOP_WITHIN_S):
+                log.error("camera-will-not-stop", camera=post.worker.eye.camera)
+        self._emitter.flush()
+        self._sender.stop()
+
+
+def no_core_dumps() -> None:
+    """A core dump would hold unredacted frames (invariant 4)."""
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

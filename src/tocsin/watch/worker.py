@@ -1,0 +1,119 @@
+"""One camera's loop: read a frame, look, spool what came of it; come back after every failure."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from tocsin.core.errors import SourceError
+from tocsin.ports import Clock, Source
+from tocsin.watch.emitter import Emitter
+from tocsin.watch.eye import Eye
+
+log = structlog.get_logger()
+
+FIRST_BACK_OFF_S = 1.0
+MAX_BACK_OFF_S = 30.0
+HEALTHY_AFTER_S = 10.0
+"""A stream that ran this long was a success: the next failure starts at the first back-off again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the supervisor may read of a worker at any time: replaced whole, so never half-written."""
+
+    looks: int = 0
+    last_look_at: datetime | None = None
+    last_look_clock_s: float | None = None
+    error: str = ""
+    ended: bool = False
+
+
+class CameraWorker:
+    """Runs in a thread of its own; no other camera waits for it, whatever happens in it."""
+
+    def __init__(
+        self,
+        eye: Eye,
+        open_source: Callable[[], Source],
+        emitter: Emitter,
+        clock: Clock,
+        *,
+        ends: bool,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`ends`: the source is finite, and its end is no loss."""
+        self.eye = eye
+        self.progress = Progress()
+        self._open_source = open_source
+        self._emitter = emitter
+        self._clock = clock
+        self._ends = ends
+        self._jitter = jitter
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"camera-{eye.camera}")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks it to end; every wait inside is bounded."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Waits for the thread; false if it is still there."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        back_off_s = FIRST_BACK_OFF_S
+        while not self._stop.is_set():
+            began_s = self._clock.monotonic_s()
+            error = self._play()
+            if self._stop.is_set():
+                return
+            if error is None:
+                if self._ends:
+                    self._tell("", ended=True)
+                    log.info("source-ended", camera=self.eye.camera, looks=self.progress.looks)
+                    return
+                error = "the stream ended"
+            self._tell(error)
+            if self._clock.monotonic_s() - began_s > HEALTHY_AFTER_S:
+                back_off_s = FIRST_BACK_OFF_S
+            # Jitter, so that fifty cameras behind one switch do not come back in step.
+            self._stop.wait(back_off_s * (0.5 + self._jitter()))
+            back_off_s = min(back_off_s * 2, MAX_BACK_OFF_S)
+            self.eye.interrupted()
+
+    def _play(self) -> str | None:
+        """One connection, from opening to its end; None if it simply ended."""
+        source: Source | None = None
+        try:
+            source = self._open_source()
+            for frame in source.frames():
+                self._emitter.emit(self.eye.look(frame))
+                self.progress = Progress(self.progress.looks + 1, frame.info.at, self._clock.monotonic_s())
+                if self._stop.is_set():
+                    break
+        except SourceError as error:
+            # Told once per kind of failure: a camera that is gone for a day must not fill the log.
+            if error.what != self.progress.error:
+                log.warning("source-failed", camera=self.eye.camera, code=error.code, error=str(error))
+            return error.what
+        except Exception as error:
+            log.exception("camera-failed", camera=self.eye.camera)
+            return f"{type(error).__name__} while looking"
+        finally:
+            if source is not None:
+                source.close()
+        return None
+
+    def _tell(self, error: str, *, ended: bool = False) -> None:
+        before = self.progress
+        self.progress = Progress(before.looks, before.last_look_at, before.last_look_clock_s, error, ended)
