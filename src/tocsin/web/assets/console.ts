@@ -84,15 +84,16 @@ function onAlarm({ id, open, html }: AlarmMessage): void {
   settle();
 }
 
-function onCameras({ html, summary, calm }: CamerasMessage): void {
-  const place = byId("cameras-live");
-  if (place && html !== undefined && !place.contains(document.activeElement)) {
-    place.replaceChildren(parse(html));
-    tellTimes(place);
-  }
+function onCameras({ html, summary }: CamerasMessage): void {
   if (summary !== undefined) setText(byId("cameras-summary"), summary);
+  const place = byId("cameras-live");
+  if (!place || html === undefined) return;
+  place.replaceChildren(parse(html));
+  tellTimes(place);
+  // Lost sight is never called calm: every camera sees, and there is one.
+  const cameras = all(place, ".camera");
   const box = byId("calm");
-  if (box && calm !== undefined) box.dataset["calm"] = calm ? "yes" : "no";
+  if (box) box.dataset["calm"] = cameras.length > 0 && cameras.every((c) => c.dataset["state"] === "seeing") ? "yes" : "no";
 }
 
 /** The alarm whose own page this is. */

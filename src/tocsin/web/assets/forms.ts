@@ -9,6 +9,9 @@ export interface Answer {
   ok: boolean;
   what: string;
   hint: string;
+  /** The centre did not take it and could not judge it: the same again may work. */
+  again?: boolean;
+  alarmId?: string;
 }
 
 /** Send a form as the browser would, asking for JSON. Never throws: a lost network is an answer too. */
@@ -25,19 +28,19 @@ export async function send(form: HTMLFormElement): Promise<Answer> {
       signal: AbortSignal.timeout(ANSWER_MS),
     });
   } catch {
-    return { ok: false, what: "Not sent: the centre does not answer.", hint: "Try again; if it goes on, call the control room." };
+    return { ok: false, what: "Not sent: the centre does not answer.", hint: "Try again; if it goes on, call the control room.", again: true };
   }
   if (answer.type === "opaqueredirect" || answer.status === 401) {
     return { ok: false, what: "Not sent: you are signed out.", hint: "Sign in in another tab, then try again here." };
   }
-  let body: { ok?: boolean; message?: string; what?: string; hint?: string } = {};
+  let body: { ok?: boolean; message?: string; what?: string; hint?: string; alarm_id?: string | null } = {};
   try {
     body = (await answer.json()) as typeof body;
   } catch {
     // An answer that is no JSON is judged by its status alone.
   }
-  if (answer.ok && body.ok !== false) return { ok: true, what: body.message ?? "Done.", hint: "" };
-  return { ok: false, what: body.what ?? `Not done: the centre answered ${answer.status}.`, hint: body.hint ?? "Try again." };
+  if (answer.ok && body.ok !== false) return { ok: true, what: body.message ?? "Done.", hint: "", ...(body.alarm_id && { alarmId: body.alarm_id }) };
+  return { ok: false, what: body.what ?? `Not done: the centre answered ${answer.status}.`, hint: body.hint ?? "Try again.", again: answer.status >= 500 };
 }
 
 export function showAnswer(place: Element, answer: Answer): void {

@@ -24,7 +24,6 @@ export interface AllMessage {
 export interface CamerasMessage {
   html?: string;
   summary?: string;
-  calm?: boolean;
 }
 
 export interface Listener {

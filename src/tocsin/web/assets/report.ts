@@ -78,7 +78,7 @@ export function setUpReport(): void {
       tries += 1;
       const answer = await send(form);
       // The report's id makes a second try harmless: the centre takes it once.
-      if (!answer.ok && answer.what.startsWith("Not sent: the centre")) {
+      if (!answer.ok && answer.again) {
         showAnswer(message, { ok: false, what: `Not sent yet (try ${tries}).`, hint: "Keep this page open: it goes on trying." });
         window.setTimeout(() => void attempt(), RETRY_MS);
         return;
@@ -90,11 +90,18 @@ export function setUpReport(): void {
       announce(`Sent. ${answer.what}`);
       button.remove();
       for (const field of all<HTMLFieldSetElement>(form, "fieldset")) field.disabled = true;
-      const again = document.createElement("a");
-      again.className = "button";
-      again.href = "/report";
-      again.textContent = "Report another";
-      message.after(again);
+      const links = document.createElement("p");
+      links.className = "row";
+      const ways: [string, string][] = [["/report", "Report another"]];
+      if (answer.alarmId) ways.unshift([`/alarms/${encodeURIComponent(answer.alarmId)}`, "See the alarm"]);
+      for (const [href, text] of ways) {
+        const link = document.createElement("a");
+        link.className = "button";
+        link.href = href;
+        link.textContent = text;
+        links.append(link);
+      }
+      message.after(links);
     };
     void attempt();
   });
