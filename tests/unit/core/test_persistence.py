@@ -96,6 +96,9 @@ class TestRules:
         with pytest.raises(InvalidEdgeError):
             Look(0, after(0), confidence)
 
+    def test_a_look_could_see_unless_somebody_says_otherwise(self) -> None:
+        assert Look(0, after(0), 0.0).sighted
+
 
 class TestConfirming:
     @pytest.mark.parametrize(

@@ -63,6 +63,13 @@ class TestConfirmed:
         again = triage(an_edge(named="e2", source="cam-8"), [yard, water, hall], CATALOGUE)
         assert (again.ruling, again.alarm_id) == (Ruling.SAME, "hall")
 
+    def test_any_one_of_an_alarm_s_witnesses_is_enough(self) -> None:
+        two = an_alarm(AlarmState.ACK, an_edge(), an_edge("flame", named="e2", source="cam-2", place="yard"))
+        assert triage(an_edge(named="e3"), [two], CATALOGUE).reason is Reason.STILL_SEEN
+        assert triage(an_edge(named="e3", source="cam-3"), [two], CATALOGUE).reason is Reason.SAME_PLACE
+        elsewhere = an_edge(named="e3", source="cam-2", place="roof")
+        assert triage(elsewhere, [two], CATALOGUE).reason is Reason.SAME_SOURCE
+
     def test_an_alarms_own_witness_goes_before_a_neighbour(self) -> None:
         near = an_alarm(AlarmState.ACK, an_edge(source="cam-2"), named="near")
         mine = an_alarm(AlarmState.ACK, an_edge(), named="mine")
