@@ -54,6 +54,7 @@ SWING_LEVELS: Final = 8  # grey levels of a swing; sensor noise after the 3x3 bl
 RED_LEVEL: Final = 150
 RED_OVER_BLUE: Final = 55
 RED_OVER_GREEN: Final = 6
+BLUE_OVER_GREEN: Final = 12  # at most
 WHITE_LEVEL: Final = 232
 DARK_LEVEL: Final = 70  # median grey level of a picture in which white may be flame
 STAYS_SHARE: Final = 0.75  # share of the burst in which a pixel of the core is flame-coloured
@@ -163,13 +164,12 @@ class FlameSense:
             coloured += mask
             turns += turned
         flicker = ((turns >= 2) & (coloured >= 2)).astype(np.uint8)
-        groups = cv2.dilate(flicker, np.ones((7, 7), np.uint8))
-        label, stats = _groups(groups)
+        label, stats = _groups(cv2.dilate(flicker, np.ones((7, 7), np.uint8)))
         dark = 1.0 - _ramp(float(np.median(gray[::4, ::4])), DARK_LEVEL, DARK_LEVEL + 40)
         best: Sighting | None = None
         largest = np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:4] + 1
         for which in largest:
-            x, y, wide, tall = (int(v) for v in stats[which, :4])
+            x, y, wide, tall, _ = _bounds(stats, which)
             box = (slice(y, y + tall), slice(x, x + wide))
             inside = label[box] == which
             flicks = inside & (flicker[box] > 0)
@@ -184,7 +184,7 @@ class FlameSense:
                 dense=count_flicks / int(np.count_nonzero(inside)),
                 turns=float(np.mean(turns[box][flicks])),
                 warm=float(np.mean(warm[box][seen])),
-                tint=float(np.mean(patch.max(axis=1) - patch.min(axis=1))),
+                tint=float(np.ptp(patch, axis=1).mean()),
                 core=core / count_flicks,
                 stays=self._stays(box, inside),
                 dark=dark,
@@ -203,7 +203,7 @@ class FlameSense:
         return int(np.count_nonzero(parts[0] & parts[1] & inside)) / either if either else 0.0
 
 
-def _groups(mask: Gray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _groups(mask: cv2.typing.MatLike) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Connected groups: the label of each pixel (0: none), and per label left, top, width, height, area."""
     _, label, stats, _ = cast(
         "tuple[int, Any, Any, Any]", cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -211,14 +211,18 @@ def _groups(mask: Gray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return label, stats
 
 
+def _bounds(stats: NDArray[np.int32], which: int) -> list[int]:
+    return cast("list[int]", stats[which].tolist())
+
+
 def flame_colours(picture: Picture, gray: Gray) -> tuple[Gray, Gray]:
     """Masks of 0 and 1, (height, width) uint8: red to yellow flame, and burnt-out white."""
     blue, green, red = cv2.split(picture)
-    warm = (
+    warm: Mask = (
         (red > RED_LEVEL)
         & (cv2.subtract(red, blue) > RED_OVER_BLUE)
         & (cv2.subtract(red, green) >= RED_OVER_GREEN)
-        & (cv2.add(green, 12) >= blue)
+        & (cv2.subtract(blue, green) <= BLUE_OVER_GREEN)
     )
     return warm.astype(np.uint8), (gray > WHITE_LEVEL).astype(np.uint8)
 
@@ -290,7 +294,7 @@ class SmokeSense:
         self._burst.append((level, veiled))
         rate = 0.35 if clock_s - self._since_s < LEARN_FIRST_S else 1.0 - float(np.exp(-gap_s / LEARN_S))
         slow = np.where(veiled, 0.2 * rate, rate).astype(np.float32)[..., None]
-        self._back = back + slow * (now - back)
+        self._back = (back + slow * (now - back)).astype(np.float32)
         return self._judge(keeps, change, structured) if len(self._burst) >= SMOKE_LEAST_LOOKS else None
 
     def _judge(self, keeps: Field, change: Field, structured: Mask) -> Sighting | None:
@@ -303,7 +307,7 @@ class SmokeSense:
         if len(stats) < 2:
             return None
         which = int(np.argmax(stats[1:, cv2.CC_STAT_AREA])) + 1
-        x, y, wide, tall, area = (int(v) for v in stats[which])
+        x, y, wide, tall, area = _bounds(stats, which)
         inside = label == which
         edged = inside & structured
         net = np.abs(levels[-1] - levels[0]) / np.maximum(steps.sum(axis=0), 0.5)
@@ -332,7 +336,7 @@ def cells(picture: Picture, gray: Gray) -> Field:
 
 def _contrast(means: Field) -> Field:
     """Steps relative to brightness: a shadow or a darker exposure keeps it, a veil does not."""
-    return (means[..., 1] + 1.0) / (np.maximum(means[..., 0], 8.0) + 12.0)
+    return ((means[..., 1] + 1.0) / (np.maximum(means[..., 0], 8.0) + 12.0)).astype(np.float32)
 
 
 def _region(x: int, y: int, wide: int, tall: int, shape: tuple[int, ...]) -> Region:
@@ -394,7 +398,8 @@ def shrunk(picture: Picture) -> Picture | None:
     scale = float(np.sqrt(WORK_AREA_PX / (picture.shape[0] * picture.shape[1])))
     if scale >= 1.0:
         return picture
-    tall, wide = (max(MIN_SIDE_PX, round(side * scale)) for side in picture.shape[:2])
+    tall = max(MIN_SIDE_PX, round(picture.shape[0] * scale))
+    wide = max(MIN_SIDE_PX, round(picture.shape[1] * scale))
     return np.asarray(cv2.resize(picture, (wide, tall), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -403,11 +408,13 @@ def _cut(now: Gray, before: Gray) -> bool:
     apart = cv2.absdiff(now[::2, ::2], before[::2, ::2])
     if float(np.count_nonzero(apart > CUT_LEVELS)) > CUT_SHARE * apart.size:
         return True
-    small = [
-        cv2.resize(gray, (40, 24), interpolation=cv2.INTER_AREA).astype(np.float32) for gray in (now, before)
-    ]
-    one, two = (picture - picture.mean() for picture in small)
+    one, two = _small(now), _small(before)
     spread = float(one.std()), float(two.std())
     if min(spread) < 12.0:  # a plain picture is alike to nothing, itself included
         return False
     return float(np.mean(one * two)) < CUT_ALIKE * spread[0] * spread[1]
+
+
+def _small(gray: Gray) -> Field:
+    small = cv2.resize(gray, (40, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small - small.mean()
