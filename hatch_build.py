@@ -77,8 +77,13 @@ def build_assets(root: Path) -> bool:
             shutil.copy2(root / name, work / name)
         shutil.copytree(root / ASSETS, work / ASSETS)
         env = os.environ | {"PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])}
-        run([node, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=2",
-             "--fetch-timeout=60000"], work, env, INSTALL_LIMIT_S)  # fmt: skip
+        fetching = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+        run(
+            [node, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *fetching],
+            work,
+            env,
+            INSTALL_LIMIT_S,
+        )
         run([node, npm, "run", "build"], work, env, BUILD_LIMIT_S)
         (work / DIST / STAMP).write_text(digest + "\n")
         put_in_place(work / DIST, root / DIST)

@@ -4,6 +4,8 @@ import { announce, toast } from "./announce";
 import { justMoved } from "./cards";
 
 const ANSWER_MS = 10_000;
+/** A refusal stays until the next try; "done" has been read after this long. */
+const DONE_MS = 10_000;
 
 export interface Answer {
   ok: boolean;
@@ -73,6 +75,7 @@ async function submit(form: HTMLFormElement, button: HTMLButtonElement | null): 
   if (place && card?.isConnected) {
     showAnswer(place, answer);
     if (!answer.ok) place.scrollIntoView({ block: "nearest" });
+    else window.setTimeout(() => place.textContent === answer.what && (place.textContent = ""), DONE_MS);
   } else {
     // The alarm is closed and its card gone: say it at the foot of the page.
     toast({ text: `${name}: ${answer.what}` });
