@@ -89,7 +89,7 @@ export function setUpReport(): void {
       if (!answer.ok) return;
       announce(`Sent. ${answer.what}`);
       button.remove();
-      for (const field of all<HTMLFieldSetElement>(form, "fieldset")) field.disabled = true;
+      for (const field of all<HTMLFieldSetElement>(form, "fieldset")) field.hidden = true;
       const links = document.createElement("p");
       links.className = "row";
       const ways: [string, string][] = [["/report", "Report another"]];
