@@ -181,7 +181,7 @@ class Reference:
         self._steady_s = 0.0
         self._kept: deque[tuple[float, float]] = deque()
         self._recent: View | None = None
-        self._collapsed = False
+        self.collapsed = False  # the contrast went at once and has not come back
         self._abnormal_s = 0.0
         self._other_s = 0.0
 
@@ -200,7 +200,7 @@ class Reference:
         kept = self._kept_of(view)
         still = float(np.mean(np.abs(view.cells[..., 0] - recent.cells[..., 0]))) < STILL_LEVELS
         trouble = self._judge(view, alike, kept, still, gap_s, clock_s)
-        abnormal = trouble is not None or self._collapsed or alike < STEADY_ALIKE / 2
+        abnormal = trouble is not None or self.collapsed or alike < STEADY_ALIKE / 2
         self._abnormal_s = self._abnormal_s + gap_s if abnormal else 0.0
         if self._abnormal_s > HOLD_S:
             self.__init__()
@@ -212,13 +212,17 @@ class Reference:
     def _judge(
         self, view: View, alike: float, kept: float | None, still: bool, gap_s: float, clock_s: float
     ) -> tuple[HazardCode, float] | None:
+        blurred = self._blurred(view)
+        if blurred >= 0.5:
+            self.collapsed = False
+            return BLURRED, blurred
         if kept is not None and self._covered(alike, kept, clock_s):
             self._other_s = 0.0
             uniform = kept < KEPT_COVERED and view.high > BLACK_LEVEL[0] and view.white < WHITE_SHARE[0] / 2
             return (COVERED, 1.0 - _ramp(kept, 0.2, 2 * KEPT_COVERED - 0.2)) if still and uniform else None
         if view.high < BLACK_LEVEL[1] or kept is None:
             return None
-        if blurred := self._blurred(view):
+        if blurred > 0.0:
             return BLURRED, blurred
         textured = view.detail > 0.6 * self._detail()
         other = textured and still and (alike < MOVED_ALIKE or self._shifted(view, alike))
@@ -232,7 +236,8 @@ class Reference:
         if alike > SHIFT_BELOW:
             return False
         window = cv2.createHanningWindow((view.edges.shape[1], view.edges.shape[0]), cv2.CV_32F)
-        (right, down), _ = cv2.phaseCorrelate(self._edges, view.edges, window)
+        # Copies, for OpenCV 5.0 multiplies the window into the arrays that it is given.
+        (right, down), _ = cv2.phaseCorrelate(self._edges.copy(), view.edges.copy(), window)
         x, y = round(right), round(down)
         tall, wide = view.edges.shape
         if max(abs(x), abs(y)) < SHIFT_PX or abs(x) > wide // 2 or abs(y) > tall // 2:
@@ -246,11 +251,11 @@ class Reference:
         self._kept.append((clock_s, kept))
         while self._kept[0][0] < clock_s - SUDDEN_S:
             self._kept.popleft()
-        if self._collapsed:
-            self._collapsed = kept < KEPT_AGAIN and alike < STEADY_ALIKE
+        if self.collapsed:
+            self.collapsed = kept < KEPT_AGAIN and alike < STEADY_ALIKE
         elif kept < KEPT_COVERED and alike < STEADY_ALIKE:
-            self._collapsed = max(value for _, value in self._kept) > KEPT_BEFORE
-        return self._collapsed
+            self.collapsed = max(value for _, value in self._kept) > KEPT_BEFORE
+        return self.collapsed
 
     def _blurred(self, view: View) -> float:
         """How surely the same coarse view has lost its fine detail; 0 when it is another view."""
@@ -288,8 +293,8 @@ class Reference:
 class PictureDetector:
     """Reports the troubles of the picture itself; one instance per camera, fed with its frames in order."""
 
-    name: Final = "picture"
-    labels: Final = (
+    name = "picture"
+    labels = (
         "camera-frozen",
         "camera-covered",
         "camera-blurred",
@@ -329,8 +334,9 @@ class PictureDetector:
             (BRIGHT, _ramp(view.white, *WHITE_SHARE)),
         ]
         if trouble := self._reference.look(view, gap_s, clock_s):
-            # A covered lens is dark as well; one trouble of one cause.
-            found = [seen for seen in found if seen[0] != DARK or trouble[0] != COVERED]
             found.append(trouble)
+        if self._reference.collapsed and view.high > BLACK_LEVEL[0]:
+            # A covered lens is dark as well: one trouble of one cause.
+            found = [seen for seen in found if seen[0] != DARK]
         self._answer = tuple(Observation(hazard, sure) for hazard, sure in found if sure >= LEAST_CONFIDENCE)
         return self._answer
