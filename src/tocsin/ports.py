@@ -283,7 +283,9 @@ class Accounts(Protocol):
 
     async def put(self, account: Account) -> None: ...
 
-    async def open_session(self, token_hash: str, username: str, now: datetime, ends_at: datetime) -> None: ...
+    async def open_session(
+        self, token_hash: str, username: str, now: datetime, ends_at: datetime
+    ) -> None: ...
 
     async def session(self, token_hash: str, now: datetime) -> str | None:
         """The username of a session that has not ended and whose account is not disabled."""

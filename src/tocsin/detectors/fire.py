@@ -348,8 +348,8 @@ def _region(x: int, y: int, wide: int, tall: int, shape: tuple[int, ...]) -> Reg
 class FireDetector:
     """Reports `flame` and `smoke`; one instance per camera, fed with its frames in order."""
 
-    name: Final = "fire"
-    labels: Final = ("flame", "smoke")
+    name = "fire"
+    labels = ("flame", "smoke")
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] = ()

@@ -109,22 +109,35 @@ class Intake:
         )
         return await self.take(edge, now)
 
-    async def reconcile(self, standing: Sequence[Edge], now: datetime, *, watcher: str) -> None:
+    async def reconcile(
+        self, standing: Sequence[Edge], now: datetime, *, watcher: str, said_at: datetime
+    ) -> None:
         """What a watcher says still stands, against what the centre knows.
 
-        An edge that never arrived is taken now. One whose alarm a person closed is raised anew
-        when it is still seen RESEEN_AFTER later.
+        An edge that never arrived is taken now. One whose alarm a person closed is raised anew when
+        it is still seen RESEEN_AFTER later, as often as that happens. `said_at` is the watcher's own
+        time: what it later says has cleared must not look older than this.
         """
         for edge in standing:
-            async with self._store.reading() as unit:
-                known = await unit.edges.receipt(edge.id)
-                alarm = await unit.alarms.get(known.alarm_id) if known and known.alarm_id else None
-            if known is None:
+            last, alarm = await self._last_told(edge)
+            if alarm is None and last is None:
                 await self.take(edge, now, watcher=watcher)
-            elif alarm is not None and _closed_while_seen(alarm, edge, now):
-                again = EdgeId(str(uuid5(_AGAIN, f"{edge.id}/{alarm.closed_at}")))
+            elif alarm is not None and last is not None and _closed_while_seen(alarm, last, now):
                 reason = f"still seen {_minutes(RESEEN_AFTER)} after alarm {alarm.number} was closed"
-                await self.take(replace(edge, id=again, captured_at=now, reason=reason), now, watcher=watcher)
+                again = replace(edge, id=_again(last, alarm), captured_at=said_at, reason=reason)
+                await self.take(again, now, watcher=watcher)
+
+    async def _last_told(self, edge: Edge) -> tuple[EdgeId | None, Alarm | None]:
+        """The edge under which this was last taken (each raising anew has an id made of the last)."""
+        async with self._store.reading() as unit:
+            last, alarm, candidate = None, None, edge.id
+            while (known := await unit.edges.receipt(candidate)) is not None:
+                last = candidate
+                alarm = await unit.alarms.get(known.alarm_id) if known.alarm_id else None
+                if alarm is None or alarm.closed_at is None:
+                    break
+                candidate = _again(last, alarm)
+        return last, alarm
 
     async def _apply(
         self, unit: Unit, edge: Edge, verdict: Verdict, timing: str, now: datetime
@@ -146,16 +159,12 @@ class Intake:
             case Ruling.CORROBORATES:
                 alarm = await _open_alarm(unit, verdict)
                 move, entry = Move.RAISE, Entry.CORROBORATED
+                hazard = self._policy.catalogue.get(edge.hazard)
+                # One latching sign is enough: the alarm then closes only by reset.
+                alarm = replace(alarm, latching=alarm.latching or hazard.latching)
                 if verdict.graver:
-                    hazard = self._policy.catalogue.get(edge.hazard)
                     move, entry = Move.WORSEN, Entry.WORSENED
-                    alarm = replace(
-                        alarm,
-                        hazard=hazard.code,
-                        signal=hazard.signal,
-                        priority=hazard.priority,
-                        latching=alarm.latching or hazard.latching,
-                    )
+                    alarm = replace(alarm, hazard=hazard.code, signal=hazard.signal, priority=hazard.priority)
                 return await self._raise(unit, alarm, edge, move, entry, verdict, timing, now)
             case Ruling.CLEARS:
                 return await self._clear(unit, await _open_alarm(unit, verdict), edge, verdict, timing, now)
@@ -203,37 +212,20 @@ class Intake:
     async def _lay_or_lift_silence(self, unit: Unit, moved: Moved, edge: Edge, now: datetime) -> Moved:
         """A silence belongs to a point: a new alarm there starts under it; a witness elsewhere lifts it."""
         alarm = moved.alarm
-        silence = await unit.silences.active(edge.point, now)
-        laid = alarm.silence if alarm.silence and alarm.silence.active(now) else None
-        if silence is not None:
-            others_silent = laid is not None or len(alarm.standing) == 1
-            if laid is None and others_silent:
-                await unit.journal.write(
-                    JournalEntry(
-                        now,
-                        Entry.SILENCED,
-                        alarm.id,
-                        silence.by,
-                        silence.reason,
-                        f"until {silence.until:%H:%M}Z",
-                    )
-                )
-                return replace(moved, alarm=replace(alarm, silence=silence))
+        laid = alarm.silence
+        runs = laid is not None and laid.active(now)
+        here = await unit.silences.active(edge.point, now)
+        if here is not None and not runs and len(alarm.standing) == 1:
+            until = f"until {here.until:%H:%M}Z"
+            await unit.journal.write(JournalEntry(now, Entry.SILENCED, alarm.id, here.by, here.reason, until))
+            return replace(moved, alarm=replace(alarm, silence=here))
+        if laid is None or (runs and here is not None):
             return moved
-        if laid is None:
-            return replace(moved, alarm=replace(alarm, silence=None))
-        lifted = make(replace(alarm, silence=None), Move.LIFT, now)
-        await unit.journal.write(
-            JournalEntry(
-                now,
-                Entry.SILENCE_LIFTED,
-                alarm.id,
-                "tocsin",
-                "a witness that is not silenced sees it",
-                _who(edge),
-            )
-        )
-        return lifted
+        # Either its time is over and the watchman has not come by yet, or a witness sees it that
+        # nobody silenced: both are the end of the silence, and what stands pages.
+        why = "a witness that is not silenced sees it" if runs else "its time is over"
+        await unit.journal.write(JournalEntry(now, Entry.SILENCE_LIFTED, alarm.id, "tocsin", why, _who(edge)))
+        return make(replace(alarm, silence=None), Move.LIFT, now)
 
     async def _clear(
         self, unit: Unit, alarm: Alarm, edge: Edge, verdict: Verdict, timing: str, now: datetime
@@ -271,10 +263,14 @@ def _timed(edge: Edge, now: datetime) -> tuple[Edge, str]:
     return edge, ""
 
 
-def _closed_while_seen(alarm: Alarm, edge: Edge, now: datetime) -> bool:
+def _again(last: EdgeId, alarm: Alarm) -> EdgeId:
+    return EdgeId(str(uuid5(_AGAIN, f"{last}/{alarm.closed_at}")))
+
+
+def _closed_while_seen(alarm: Alarm, edge_id: EdgeId, now: datetime) -> bool:
     if alarm.closed_at is None or now - alarm.closed_at < RESEEN_AFTER:
         return False
-    return any(c.edge_id == edge.id and c.standing for c in alarm.conditions)
+    return any(c.edge_id == edge_id and c.standing for c in alarm.conditions)
 
 
 def _minutes(span: timedelta) -> str:

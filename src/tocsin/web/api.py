@@ -68,7 +68,7 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
     async with house.store.writing() as unit:
         await unit.watchers.heard(watcher.name, heartbeat, now)
     for camera in heartbeat.cameras:
-        await house.intake.reconcile(camera.standing, now, watcher=watcher.name)
+        await house.intake.reconcile(camera.standing, now, watcher=watcher.name, said_at=heartbeat.at)
     return {"ok": True}
 
 

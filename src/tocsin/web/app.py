@@ -27,7 +27,7 @@ from tocsin.core.errors import (
     UnknownHazardError,
 )
 from tocsin.flows.evidence import EdgeUnknownError
-from tocsin.web import api, pages, sign_in
+from tocsin.web import api, api_staff, pages, sign_in
 from tocsin.web.auth import (
     SignInNeededError,
     SignInThrottle,
@@ -89,6 +89,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.house = house
     app.state.throttle = SignInThrottle()
     app.include_router(api.router)
+    app.include_router(api_staff.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
 

@@ -1,0 +1,289 @@
+"""The command line. Errors are told in plain words: what, where, and the next step."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tocsin import __version__, doctor, launch, wiring
+from tocsin.clocks import SystemClock
+from tocsin.config import Config, Secrets, from_values, load
+from tocsin.core.errors import ConfigError, TocsinError
+from tocsin.core.hazards import Catalogue
+from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.logs import configure
+from tocsin.stores.sql import SqlStore
+
+app = typer.Typer(
+    name="tocsin",
+    help="A hazard alarm centre. It watches things, not people.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="Accounts of staff who may sign in.", no_args_is_help=True)
+watcher_app = typer.Typer(help="Tokens of watchers.", no_args_is_help=True)
+db_app = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+app.add_typer(watcher_app, name="watcher")
+app.add_typer(db_app, name="db")
+
+out = Console()
+err = Console(stderr=True)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The site's TOML file.")
+]
+DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
+JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]
+Sources = Annotated[
+    list[str] | None, typer.Argument(help="Video files or rtsp:// addresses; instead of a configuration.")
+]
+
+
+def main() -> None:
+    """The entry point: a TocsinError becomes one line and exit status 2."""
+    try:
+        app()
+    except TocsinError as error:
+        err.print(
+            f"[bold red]error[/] [dim]{error.code}[/] {escape(str(error))}", highlight=False, soft_wrap=True
+        )
+        sys.exit(2)
+
+
+def _config(path: Path | None) -> Config:
+    if path is not None:
+        return load(path)
+    default = Path("tocsin.toml")
+    return load(default) if default.exists() else from_values({}, "defaults")
+
+
+@app.command()
+def serve(config: ConfigOption = None, log_json: JsonLogs = False) -> None:
+    """Run the centre: alarms, pages, console."""
+    configure(json=log_json)
+    site = _config(config)
+    centre = wiring.build_centre(site, Secrets())
+    # The database is brought up to date before the port is opened: a centre that answers can commit.
+    server = wiring.server_of(centre, site.centre.host, site.centre.port)
+    err.print(f"Tocsin {__version__}: the console is at {site.centre.console_url}", highlight=False)
+    server.run()
+    if not server.started:
+        raise ConfigError(
+            "the centre did not start",
+            where=f"{site.centre.host}:{site.centre.port}",
+            hint="the lines above say why; is the port taken, or the database out of reach?",
+        )
+
+
+@app.command()
+def watch(
+    sources: Sources = None,
+    config: ConfigOption = None,
+    centre: Annotated[str, typer.Option(help="The centre's address, instead of [watcher] centre.")] = "",
+    log_json: JsonLogs = False,
+) -> None:
+    """Run a watcher: look at cameras, and send what is confirmed to the centre.
+
+    Files are watched once, as fast as they play, and the watcher ends after them. With sources but
+    neither a configuration nor a centre it brings up a centre of its own, as `tocsin run` does.
+    """
+    secrets = Secrets()
+    if sources and config is None and not centre and secrets.watcher_token is None:
+        launch.run_sources(sources, Path("tocsin-data"), out)
+        return
+    configure(json=log_json)
+    site = _config(config)
+    if sources:
+        site = launch.with_sources(site, sources)
+    if centre:
+        section = site.watcher.model_copy(update={"centre": centre})
+        site = site.model_copy(update={"watcher": section})
+    supervisor = wiring.build_watcher(site, secrets, ends=bool(sources))
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        supervisor.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
+    supervisor.run()
+
+
+@app.command()
+def run(
+    sources: Sources = None,
+    config: ConfigOption = None,
+    data_dir: DataDir = Path("tocsin-data"),
+) -> None:
+    """Run the centre and a watcher together, on a configuration or on sources named here."""
+    if sources:
+        launch.run_sources(sources, data_dir, out)
+        return
+    path = config or Path("tocsin.toml")
+    launch.run_config(path, out)
+
+
+@app.command()
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Without a visitor: acknowledge and resolve through the API.")
+    ] = False,
+    port: Annotated[int, typer.Option(help="The console's port; 0 takes a free one.")] = 0,
+    seconds: Annotated[float, typer.Option(help="With --check: how long to wait for each stage.")] = 120.0,
+) -> None:
+    """Show the whole way, from picture to answered alarm, on two rendered cameras."""
+    from tocsin import demo as demo_module  # rendering and encoding load only here
+
+    sys.exit(demo_module.check(port, seconds, out) if check else demo_module.show(port, out))
+
+
+@app.command()
+def hazards(config: ConfigOption = None) -> None:
+    """List the closed catalogue of hazards."""
+    catalogue = _config(config).catalogue() if config else Catalogue()
+    table = Table("No.", "Code", "Hazard", "Signal", "Raised by", "On-delay", "Off-delay", "Latching")
+    for hazard in sorted(catalogue, key=lambda h: h.number):
+        table.add_row(
+            str(hazard.number),
+            hazard.code,
+            hazard.name if hazard.enabled else f"{hazard.name} (disabled)",
+            hazard.signal.value,
+            "detector, staff" if hazard.raised_by.value == "both" else hazard.raised_by.value,
+            f"{hazard.on_delay_s:g} s",
+            f"{hazard.off_delay_s:g} s",
+            "yes" if hazard.latching else "",
+        )
+    out.print(table)
+
+
+@app.command(name="doctor")
+def doctor_command(config: ConfigOption = None) -> None:
+    """Check the site: configuration, database, roster, channels, cameras. A code and a hint for each."""
+    findings = asyncio.run(doctor.examine(lambda: _config(config), Secrets(), SystemClock()))
+    for finding in findings:
+        colour = {"ok": "green", "warning": "yellow", "error": "red"}[finding.level]
+        out.print(f"[{colour}]{finding.level:8}[/] {finding.code:24} {escape(finding.what)}", highlight=False)
+        if finding.hint:
+            out.print(f"{'':34}{escape(finding.hint)}", style="dim", highlight=False)
+    sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+@user_app.command("add")
+def user_add(username: str, config: ConfigOption = None) -> None:
+    """Add an account; asks for the password (or reads TOCSIN_NEW_PASSWORD)."""
+    password = _new_password()
+
+    async def act(store: SqlStore) -> None:
+        await Accounts(store).add(username, password, SystemClock().now())
+
+    _with_store(config, act)
+    out.print(f"User {username} may sign in.")
+
+
+@user_app.command("password")
+def user_password(username: str, config: ConfigOption = None) -> None:
+    """Set a new password; whoever is signed in with the old one is signed out."""
+    password = _new_password()
+
+    async def act(store: SqlStore) -> None:
+        await Accounts(store).set_password(username, password)
+
+    _with_store(config, act)
+    out.print(f"User {username} has a new password.")
+
+
+@user_app.command("disable")
+def user_disable(username: str, config: ConfigOption = None) -> None:
+    """An account that may no longer sign in; its sessions end now."""
+
+    async def act(store: SqlStore) -> None:
+        await Accounts(store).disable(username)
+
+    _with_store(config, act)
+    out.print(f"User {username} may no longer sign in.")
+
+
+@user_app.command("list")
+def user_list(config: ConfigOption = None) -> None:
+    """List the accounts."""
+    table = Table("User", "Since", "")
+
+    async def act(store: SqlStore) -> None:
+        for account in await Accounts(store).all():
+            table.add_row(
+                account.username, f"{account.added_at:%Y-%m-%d}", "disabled" if account.disabled else ""
+            )
+
+    _with_store(config, act)
+    out.print(table)
+
+
+@user_app.command("link")
+def user_link(username: str, config: ConfigOption = None) -> None:
+    """Print a link that signs in once, within 15 minutes."""
+    links: list[str] = []
+
+    async def act(store: SqlStore) -> None:
+        links.append(await Accounts(store).make_link(username, SystemClock().now()))
+
+    site = _with_store(config, act)
+    out.print(f"{site.centre.console_url}/sign-in/once?token={links[0]}", soft_wrap=True, highlight=False)
+
+
+@watcher_app.command("add")
+def watcher_add(name: str, config: ConfigOption = None) -> None:
+    """Make a token for a watcher and print it, once. An earlier token of that name stops working."""
+    tokens: list[str] = []
+
+    async def act(store: SqlStore) -> None:
+        tokens.append(await WatcherTokens(store).issue(name, SystemClock().now()))
+
+    _with_store(config, act)
+    err.print("Set this in the watcher's environment; it is not shown again:")
+    out.print(f"TOCSIN_WATCHER_TOKEN={tokens[0]}", soft_wrap=True, highlight=False)
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigOption = None) -> None:
+    """Bring the database to this version (the centre does so by itself when it starts)."""
+
+    async def act(_store: SqlStore) -> None:
+        return
+
+    _with_store(config, act)
+    out.print("The database is up to date.")
+
+
+def _new_password() -> str:
+    given = os.environ.get("TOCSIN_NEW_PASSWORD")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise ConfigError("there is nobody to ask for a password", hint="set TOCSIN_NEW_PASSWORD")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != password:
+        raise ConfigError("the two passwords are not the same", hint="try again")
+    return password
+
+
+def _with_store(config: Path | None, act: launch.Act) -> Config:
+    site = _config(config)
+    asyncio.run(launch.with_store(site, Secrets(), act))
+    return site

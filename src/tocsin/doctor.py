@@ -1,0 +1,197 @@
+"""`tocsin doctor`: is this site ready? Each finding has a stable code and says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from tocsin import wiring
+from tocsin.background import free_share
+from tocsin.config import Camera, Config, Secrets, camera_credentials
+from tocsin.core.errors import TocsinError
+from tocsin.core.hazards import Signal
+from tocsin.core.observation import CameraId, CapStatus
+from tocsin.flows.oversee import DISK_LOW_SHARE
+from tocsin.ports import Clock
+from tocsin.sources.opening import open_source
+from tocsin.web.render import asset
+
+LOOK_WITHIN_S = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the examination."""
+
+    level: Literal["ok", "warning", "error"]
+    code: str
+    what: str
+    hint: str = ""
+
+
+async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) -> list[Finding]:
+    """Looks at everything that can be looked at; a failure of one check does not hide the others."""
+    try:
+        config = load()
+    except TocsinError as error:
+        return [Finding("error", error.code, str(error))]
+    findings = [Finding("ok", "config", f"site {config.site.name!r}, {config.site.time_zone}")]
+    for check in (_site(config, clock), _assets(), _database(config, secrets), _disk(config)):
+        findings.extend([finding async for finding in check])
+    findings.extend([finding async for finding in _channels(config, secrets, clock)])
+    if secrets.watcher_token is None:
+        findings.append(
+            Finding(
+                "warning",
+                "watcher-token",
+                "TOCSIN_WATCHER_TOKEN is not set here",
+                "`tocsin watch` needs it; `tocsin run` makes its own",
+            )
+        )
+    findings.extend(await asyncio.gather(*(_camera(camera, clock) for camera in config.camera)))
+    return findings
+
+
+async def _site(config: Config, clock: Clock) -> AsyncGenerator[Finding]:
+    if config.site.status is not CapStatus.ACTUAL:
+        yield Finding(
+            "warning",
+            "drill-site",
+            f"the site is in status {config.site.status.value}: every alarm is a drill",
+            'set [site] status = "Actual" when it goes live',
+        )
+    url = config.centre.console_url
+    if url.startswith("http://") and config.centre.host not in ("127.0.0.1", "localhost", "::1"):
+        yield Finding(
+            "warning",
+            "plain-http",
+            f"the console at {url} is not encrypted",
+            "put a TLS proxy in front and set [centre] url to its https:// address",
+        )
+    if not config.camera:
+        yield Finding("warning", "no-camera", "no camera is configured", "add a [[camera]]")
+    roster = config.roster()
+    if not roster.responders:
+        yield Finding("error", "no-responder", "nobody is on the roster", "add a [[responder]]")
+        return
+    # A week from now in steps of a quarter of an hour: the first gap that anyone would fall into.
+    now = clock.now()
+    for quarter in range(7 * 24 * 4):
+        at = now + timedelta(minutes=15 * quarter)
+        if not roster.on_duty(at):
+            local = at.astimezone(config.zone)
+            yield Finding(
+                "warning",
+                "duty-gap",
+                f"nobody is on duty on {local:%A} at {local:%H:%M}",
+                "an alarm then calls everyone on the roster; add a shift",
+            )
+            break
+    else:
+        yield Finding("ok", "roster", f"{len(roster.responders)} responders, somebody is always on duty")
+    held = {q for responder in roster.responders for q in responder.qualifications}
+    for hazard in config.catalogue():
+        needed = hazard.qualification
+        if hazard.enabled and hazard.signal is Signal.ALARM and needed and needed not in held:
+            yield Finding(
+                "warning",
+                "unqualified",
+                f"nobody is qualified for {needed!r} ({hazard.name})",
+                f'add "{needed}" to a responder\'s qualifications, or change [hazard.{hazard.code}]',
+            )
+
+
+async def _assets() -> AsyncGenerator[Finding]:
+    try:
+        asset("console.ts")
+    except TocsinError as error:
+        yield Finding("error", error.code, str(error))
+    else:
+        yield Finding("ok", "assets", "the console's assets are built")
+
+
+async def _database(config: Config, secrets: Secrets) -> AsyncGenerator[Finding]:
+    config.centre.data_dir.mkdir(parents=True, exist_ok=True)
+    store = wiring.store_of(config, secrets)
+    try:
+        await store.migrate()
+        async with store.reading() as unit:
+            accounts = await unit.accounts.all()
+    except TocsinError as error:
+        yield Finding("error", error.code, str(error))
+    else:
+        yield Finding("ok", "database", store.engine.url.render_as_string(hide_password=True))
+        if not any(not account.disabled for account in accounts):
+            yield Finding("error", "no-account", "nobody may sign in", "tocsin user add NAME")
+    finally:
+        await store.close()
+
+
+async def _disk(config: Config) -> AsyncGenerator[Finding]:
+    folder = config.centre.data_dir
+    free = free_share(folder)
+    level = "error" if free < DISK_LOW_SHARE else "ok"
+    yield Finding(level, "disk", f"{free:.0%} is free under {folder}", "free space" if level != "ok" else "")
+    if not os.access(folder, os.W_OK):
+        yield Finding("error", "data-dir", f"{folder} is not writable", "mend the folder's rights")
+
+
+async def _channels(config: Config, secrets: Secrets, clock: Clock) -> AsyncGenerator[Finding]:
+    try:
+        channels = wiring.channels_of(config, secrets, clock)
+    except TocsinError as error:
+        yield Finding("error", error.code, str(error))
+        return
+    email = config.channel.email
+    if email is not None:
+        try:
+            async with asyncio.timeout(5):
+                _, writer = await asyncio.open_connection(email.host, email.port)
+                writer.close()
+        except (OSError, TimeoutError):
+            yield Finding(
+                "error",
+                "email-unreachable",
+                f"no SMTP server answers at {email.host}:{email.port}",
+                "see [channel.email] host and port",
+            )
+        else:
+            yield Finding("ok", "email", f"a server answers at {email.host}:{email.port}")
+    if "webhook" in channels:
+        yield Finding("ok", "webhook", "a signing secret is set")
+
+
+async def _camera(camera: Camera, clock: Clock) -> Finding:
+    username, password = camera_credentials(camera.id)
+
+    def look() -> str:
+        source = open_source(
+            CameraId(camera.id),
+            camera.source,
+            clock=clock,
+            started_at=clock.now(),
+            username=username,
+            password=None if password is None else password.get_secret_value(),
+            looks_per_s=camera.looks_per_s,
+        )
+        try:
+            frame = next(iter(source.frames()), None)
+        finally:
+            source.close()
+        return "" if frame is None else f"{frame.info.width_px}x{frame.info.height_px}"
+
+    try:
+        async with asyncio.timeout(LOOK_WITHIN_S):
+            size = await asyncio.to_thread(look)
+    except TocsinError as error:
+        return Finding("error", error.code, str(error))
+    except TimeoutError:
+        size = ""
+    if not size:
+        what = f"camera {camera.id}: no picture within {LOOK_WITHIN_S:.0f} s"
+        return Finding("error", "source-timeout", what)
+    return Finding("ok", "camera", f"camera {camera.id} gives pictures of {size}")
