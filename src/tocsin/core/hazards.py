@@ -8,6 +8,7 @@ cannot add one. A site may disable an entry or change its name, delays and quali
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -348,6 +349,8 @@ class Catalogue:
         for code, change in (overrides or {}).items():
             if code not in entries:
                 raise _unknown(code, entries, where=f"[hazard.{code}]")
+            for text in (change.name or "", change.qualification or ""):
+                _refuse_people(text, where=f"[hazard.{code}]")
             old = entries[code]
             entries[code] = replace(
                 old,
@@ -402,6 +405,25 @@ class Catalogue:
                 hint="a detector says which hazards of `tocsin hazards` it reports",
             )
         return tuple(found)
+
+
+_ABOUT_PEOPLE = re.compile(
+    r"\b(?:protest|riot|crowd|picket|rall(?:y|ies)|loiter|trespass|intru[ds]|vagran|migrant|immigra|refugee"
+    r"|ethnic|religi|politic|worship|pray|person|people|pedestrian|facial|faces?\b|mobs?\b|gangs?\b)",
+    re.IGNORECASE,
+)
+"""Names that no hazard may be given. An entry may be translated, not turned into one about people; a
+list of words cannot know every language, but it says plainly what is not wanted."""
+
+
+def _refuse_people(text: str, *, where: str) -> None:
+    found = _ABOUT_PEOPLE.search(text)
+    if found is not None:
+        raise UnknownHazardError(
+            f"{text!r} speaks of people ({found.group()!r}), and hazards are about things",
+            where=where,
+            hint="Tocsin watches things, not people: choose a name for the hazard itself",
+        )
 
 
 def _unknown(code: str, known: Iterable[str], *, where: str) -> UnknownHazardError:

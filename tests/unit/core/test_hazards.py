@@ -313,3 +313,16 @@ class TestInvariant3:
     def test_a_disabled_hazard_is_still_no_foreign_label(self) -> None:
         site = Catalogue({"smoke": HazardOverride(enabled=False)})
         assert site.require_labels("fire", iter(["smoke"])) == (site.get("smoke"),)
+
+    @pytest.mark.parametrize(
+        "name", ["Protest at the gate", "Crowding", "Person on the roof", "Religious gathering", "Face seen"]
+    )
+    def test_invariant_5_an_entry_cannot_be_renamed_into_one_about_people(self, name: str) -> None:
+        with pytest.raises(UnknownHazardError, match="speaks of people"):
+            Catalogue({"egress": HazardOverride(name=name)})
+
+    @pytest.mark.parametrize(
+        "name", ["Brand", "Lightning strike", "Fumée", "Smoke on the assembly line", "Interface cabinet fire"]
+    )
+    def test_an_entry_may_be_translated(self, name: str) -> None:
+        assert Catalogue({"smoke": HazardOverride(name=name)}).get("smoke").name == name
