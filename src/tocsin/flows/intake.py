@@ -164,7 +164,13 @@ class Intake:
                 alarm = replace(alarm, latching=alarm.latching or hazard.latching)
                 if verdict.graver:
                     move, entry = Move.WORSEN, Entry.WORSENED
-                    alarm = replace(alarm, hazard=hazard.code, signal=hazard.signal, priority=hazard.priority)
+                    alarm = replace(
+                        alarm,
+                        hazard=hazard.code,
+                        signal=hazard.signal,
+                        priority=hazard.priority,
+                        reason=edge.reason or verdict.text,
+                    )
                 return await self._raise(unit, alarm, edge, move, entry, verdict, timing, now)
             case Ruling.CLEARS:
                 return await self._clear(unit, await _open_alarm(unit, verdict), edge, verdict, timing, now)

@@ -134,7 +134,7 @@ class Eye:
             edges.append(edge)
             if change.kind is EdgeKind.CONFIRMED:
                 watched.standing = edge
-                pictures.extend(self._strip.confirmed(edge.id, frame, edge.region))
+                pictures.extend(self._strip.confirmed(edge.id, frame, edge.region, edge.since))
             else:
                 watched.standing = None
         self._strip.remember(frame)

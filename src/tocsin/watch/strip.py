@@ -12,9 +12,13 @@ from tocsin.core.observation import EdgeId, Region
 from tocsin.ports import Frame, Picture
 from tocsin.redact import RedactedPicture, redact
 
-KEPT_LONG_PX = 960
-"""Frames are remembered at redact.py's canvas size: three of them take 5 MB of a 1080p camera."""
+KEPT_LONG_PX = 640
+"""Remembered frames are small: six of them take 4 MB of a 1080p camera."""
 KEEP_EVERY_S = 1.0
+KEEP_SLOWLY_EVERY_S = 6.0
+"""A covered lens is confirmed some ten seconds after it was covered: what was there before is the
+picture that helps, so some frames are kept for longer."""
+KEPT = 3
 BEFORE = 3
 AFTER_S = (1.5, 4.0, 8.0, 15.0)
 
@@ -49,21 +53,37 @@ class Strip:
     """Remembers the last seconds of one camera, in memory only (invariant 4)."""
 
     def __init__(self) -> None:
-        self._kept: deque[_Kept] = deque(maxlen=BEFORE)
+        self._recent: deque[_Kept] = deque(maxlen=KEPT)
+        self._slow: deque[_Kept] = deque(maxlen=KEPT)
         self._owed: list[_Owed] = []
 
     def remember(self, frame: Frame) -> None:
-        """Keeps about one frame a second."""
+        """Keeps about one frame a second, and one every few seconds for longer."""
         clock_s = frame.info.clock_s
-        if not self._kept or clock_s - self._kept[-1].clock_s >= KEEP_EVERY_S:
-            self._kept.append(_Kept(frame.info.at, clock_s, _small(frame.picture)))
+        if self._recent and clock_s - self._recent[-1].clock_s < KEEP_EVERY_S:
+            return
+        kept = _Kept(frame.info.at, clock_s, _small(frame.picture))
+        self._recent.append(kept)
+        if not self._slow or clock_s - self._slow[-1].clock_s >= KEEP_SLOWLY_EVERY_S:
+            self._slow.append(kept)
 
-    def confirmed(self, edge_id: EdgeId, frame: Frame, region: Region | None) -> list[StripPicture]:
-        """The pictures before and at the edge; those after it are owed."""
-        before = [kept for kept in self._kept if kept.clock_s < frame.info.clock_s]
+    def confirmed(
+        self, edge_id: EdgeId, frame: Frame, region: Region | None, since: datetime
+    ) -> list[StripPicture]:
+        """The pictures before and at the edge; those after it are owed.
+
+        Before means first of all before `since`, when the hazard's first sign was seen.
+        """
+        kept = sorted(
+            {one.clock_s: one for one in (*self._slow, *self._recent)}.values(), key=lambda one: one.at
+        )
+        earlier = [one for one in kept if one.at < frame.info.at]
+        clean = [one for one in earlier if one.at < since][-(BEFORE - 1) :]
+        developing = [one for one in earlier if one.at >= since]
+        before = (clean + developing[-(BEFORE - len(clean)) :])[:BEFORE]
         made = [
-            StripPicture(edge_id, index, "before", kept.at, redact(kept.picture, region))
-            for index, kept in enumerate(before)
+            StripPicture(edge_id, index, "before", one.at, redact(one.picture, region))
+            for index, one in enumerate(before)
         ]
         made.append(StripPicture(edge_id, len(made), "at", frame.info.at, redact(frame.picture, region)))
         self._owed.extend(

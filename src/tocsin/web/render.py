@@ -66,6 +66,8 @@ class Renderer:
             "drill_site": policy.status is not CapStatus.ACTUAL,
             "outcomes": list(OUTCOMES.items()),
             "shelve_reasons": list(SHELVE_REASONS.items()),
+            "keep_alarms_days": policy.keep_alarms_days,
+            "keep_pictures_days": policy.keep_pictures_days,
         }
         cast("dict[str, Any]", self._env.globals).update(everywhere)
 
