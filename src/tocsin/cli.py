@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -56,10 +56,14 @@ def main() -> None:
     try:
         app()
     except TocsinError as error:
-        err.print(
-            f"[bold red]error[/] [dim]{error.code}[/] {escape(str(error))}", highlight=False, soft_wrap=True
-        )
-        sys.exit(2)
+        _complain(error.code, str(error))
+    except OSError as error:
+        _complain("os", f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _complain(code: str, text: str) -> NoReturn:
+    err.print(f"[bold red]error[/] [dim]{code}[/] {escape(text)}", highlight=False, soft_wrap=True)
+    sys.exit(2)
 
 
 def _config(path: Path | None) -> Config:
@@ -74,17 +78,12 @@ def serve(config: ConfigOption = None, log_json: JsonLogs = False) -> None:
     """Run the centre: alarms, pages, console."""
     configure(json=log_json)
     site = _config(config)
-    centre = wiring.build_centre(site, Secrets())
     # The database is brought up to date before the port is opened: a centre that answers can commit.
-    server = wiring.server_of(centre, site.centre.host, site.centre.port)
+    asyncio.run(launch.with_store(site, Secrets(), _nothing))
+    listening = launch.listen(site.centre.host, site.centre.port)
+    centre = wiring.build_centre(site, Secrets())
     err.print(f"Tocsin {__version__}: the console is at {site.centre.console_url}", highlight=False)
-    server.run()
-    if not server.started:
-        raise ConfigError(
-            "the centre did not start",
-            where=f"{site.centre.host}:{site.centre.port}",
-            hint="the lines above say why; is the port taken, or the database out of reach?",
-        )
+    wiring.server_of(centre, site.centre.host, site.centre.port).run(sockets=[listening])
 
 
 @app.command()
@@ -264,11 +263,12 @@ def watcher_add(name: str, config: ConfigOption = None) -> None:
 def db_upgrade(config: ConfigOption = None) -> None:
     """Bring the database to this version (the centre does so by itself when it starts)."""
 
-    async def act(_store: SqlStore) -> None:
-        return
-
-    _with_store(config, act)
+    _with_store(config, _nothing)
     out.print("The database is up to date.")
+
+
+async def _nothing(_store: SqlStore) -> None:
+    """Opening the store brings it up to date already."""
 
 
 def _new_password() -> str:

@@ -76,6 +76,19 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """The centre's listening socket. Raises ConfigError when the port is taken or not ours to take."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"the centre cannot listen there ({error.strerror or error})",
+            where=f"{host}:{port}",
+            hint="is another centre running? choose another [centre] port",
+        ) from None
+
+
 class Child:
     """One process of ours: its log in a file, restarted with back-off when it dies."""
 

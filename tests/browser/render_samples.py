@@ -77,6 +77,8 @@ def _environment(now: datetime, globals_: tuple[tuple[str, object], ...]) -> Env
         "asset": asset,
         "outcomes": OUTCOMES,
         "shelve_reasons": SHELVE_REASONS,
+        "keep_alarms_days": 400,
+        "keep_pictures_days": 30,
     }
     cast("dict[str, object]", env.globals).update(everywhere | dict(globals_))
     return env

@@ -196,4 +196,5 @@ def explained(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
         return StoreError(
             "it cannot be reached", where=where, hint="is the server running, and the address right?"
         )
-    return StoreError(said.splitlines()[0] if said else type(error).__name__, where=where)
+    hint = "this file was not made by Tocsin: name another" if "not a database" in said else ""
+    return StoreError(said.splitlines()[0] if said else type(error).__name__, where=where, hint=hint)
