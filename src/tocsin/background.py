@@ -21,6 +21,8 @@ log = structlog.get_logger()
 IDLE_S = 0.5
 """Delivery looks for due pages at least this often; a ring makes it look at once."""
 OVERSEE_S = 2.0
+DRAIN_S = 3.0
+"""How long a centre that ends waits for pages that are just being sent."""
 SWEEP_S = 3600.0
 
 
@@ -52,11 +54,12 @@ class Background:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._delivery.drain(DRAIN_S)
 
     async def _deliver(self) -> None:
         while True:
             self._due.clear()
-            worked = await self._guarded("delivery", lambda: self._delivery.work(self._clock.now()))
+            worked = await self._guarded("delivery", lambda: self._delivery.pump(self._clock.now()))
             if not worked:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._due.wait(), IDLE_S)

@@ -7,7 +7,7 @@ when its lease runs out, with the same id (invariant 1). Escalation is a deadlin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -19,7 +19,7 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.flows.intake import Intake
 from tocsin.flows.message import compose
-from tocsin.flows.paging import page_step, stop_pages
+from tocsin.flows.paging import page_step
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports import Channel, ChannelHealth, ClaimedPage, Clock, Store
 
@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=30)
 
 SEND_LIMIT_S = 20.0
 BATCH = 20
+IN_FLIGHT = 64
+"""Pages being sent at one time by one centre."""
 FIRST_RETRY_S = 5.0
 MAX_RETRY_S = 300.0
 
@@ -69,18 +71,17 @@ class Delivery:
         self._intake = intake
         self._ring = ring
         self._clock = clock
+        self._flying: set[asyncio.Task[PageState]] = set()
+        self._faults: list[BaseException] = []
 
     async def work(self, now: datetime) -> Worked:
-        """One round: escalate what is due, then send a batch of due pages side by side."""
-        async with self._store.reading() as unit:
-            deadline = bool(await unit.alarms.due(now, 1))
-            next_page = await unit.pages.next_run_at()
-        escalated = await self.escalate(now) if deadline else 0
-        if not escalated and (next_page is None or next_page > now):
-            return Worked()  # an idle centre takes no write lock
-        async with self._store.writing() as unit:
-            claimed = await unit.pages.claim(now, now + LEASE, BATCH)
-        results = await asyncio.gather(*(self._deliver(one, now) for one in claimed))
+        """One whole round: escalate what is due, send a batch side by side, wait for all of it."""
+        escalated, claimed = await self._claim(now, BATCH)
+        results = await asyncio.gather(*(self._deliver(one, now) for one in claimed), return_exceptions=True)
+        for result in results:
+            # All have ended; a page whose receipt could not be kept goes again when its lease is over.
+            if isinstance(result, BaseException):
+                raise result
         worked = Worked(
             escalated,
             results.count(PageState.SENT),
@@ -90,6 +91,44 @@ class Delivery:
         if worked:
             self._ring()
         return worked
+
+    async def pump(self, now: datetime) -> int:
+        """The same without waiting: what is slow to send holds up nothing else. How much was begun.
+
+        Raises what went wrong in an earlier page's transaction, once.
+        """
+        if self._faults:
+            raise self._faults.pop(0)
+        escalated, claimed = await self._claim(now, IN_FLIGHT - len(self._flying))
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one, now), name=f"page-{one.page.id}")
+            self._flying.add(task)
+            task.add_done_callback(self._landed)
+        return escalated + len(claimed)
+
+    async def drain(self, within_s: float) -> None:
+        """Waits for what is being sent; what is not done by then is sent again after its lease."""
+        if self._flying:
+            _, late = await asyncio.wait(self._flying, timeout=within_s)
+            for task in late:
+                task.cancel()
+
+    def _landed(self, task: asyncio.Task[PageState]) -> None:
+        self._flying.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            self._faults.append(fault)
+        self._ring()
+
+    async def _claim(self, now: datetime, limit: int) -> tuple[int, Sequence[ClaimedPage]]:
+        async with self._store.reading() as unit:
+            deadline = bool(await unit.alarms.due(now, 1))
+            next_page = await unit.pages.next_run_at()
+        escalated = await self.escalate(now) if deadline else 0
+        if limit < 1 or (not escalated and (next_page is None or next_page > now)):
+            return escalated, ()  # an idle centre takes no write lock
+        async with self._store.writing() as unit:
+            return escalated, await unit.pages.claim(now, now + LEASE, limit)
 
     async def escalate(self, now: datetime) -> int:
         """The next step of every alarm whose deadline has passed unacknowledged; how many."""
@@ -105,17 +144,26 @@ class Delivery:
     async def _deliver(self, claimed: ClaimedPage, now: datetime) -> PageState:
         page, alarm = claimed.page, claimed.alarm
         if not alarm.wants_pages(now) or alarm.round != page.round:
-            why = f"no longer wanted: the alarm is {alarm.state.value}"
+            why = "no longer wanted: a new round of pages began"
+            if not alarm.state.owes_acknowledgement:
+                why = f"no longer wanted: the alarm is {alarm.state.value}"
             if alarm.silence is not None and alarm.silence.active(now):
                 why = "no longer wanted: the alarm is silenced"
-            async with self._store.deciding() as unit:
-                await stop_pages(unit, alarm, now, why)
+            await self._cancelled(page, why, now)
             return PageState.CANCELLED
         try:
             said = await self._send(claimed, now)
         except DeliveryError as error:
             return await self._failed(page, error, self._clock.now())
         return await self._sent(page, said, self._clock.now())
+
+    async def _cancelled(self, page: Page, why: str, now: datetime) -> None:
+        # This page alone: a page of an earlier round must not take those of the present one with it.
+        async with self._store.writing() as unit:
+            await unit.pages.put(replace(page, state=PageState.CANCELLED, last_error=why, done_at=now))
+            await unit.journal.write(
+                JournalEntry(now, Entry.PAGE_CANCELLED, page.alarm_id, "tocsin", why, page.responder_name)
+            )
 
     async def _send(self, claimed: ClaimedPage, now: datetime) -> str:
         page = claimed.page

@@ -45,7 +45,7 @@ class Live:
         self._clock = clock
         self._bell = asyncio.Event()
         self._streams: set[asyncio.Queue[bytes | None]] = set()
-        self._seen = 0
+        self._seen: int | None = None
         self._told: set[int] = set()
         self._closed = False
 
@@ -55,10 +55,7 @@ class Live:
 
     async def run(self) -> None:
         """Follows the journal until cancelled."""
-        async with self._store.reading() as unit:
-            self._seen = await unit.journal.last_number()
-            read = await unit.journal.after(self._seen - OVERLAP, OVERLAP)
-        self._told = {numbered.number for numbered in read}
+        await self._begin()
         beat_at = cameras_at = self._clock.monotonic_s()
         cameras_before = ""
         while True:
@@ -76,6 +73,14 @@ class Live:
             if now_s >= beat_at:
                 beat_at = now_s + BEAT_S
                 self._broadcast(event("beat", {"now": self._clock.now().isoformat()}))
+
+    async def _begin(self) -> None:
+        if self._seen is not None:
+            return  # after a fault: what was committed meanwhile is told now
+        async with self._store.reading() as unit:
+            self._seen = await unit.journal.last_number()
+            read = await unit.journal.after(self._seen - OVERLAP, OVERLAP)
+        self._told = {numbered.number for numbered in read}
 
     def close(self) -> None:
         """Ends every stream; consoles will come back."""
@@ -114,13 +119,14 @@ class Live:
         return event("cameras", {"html": html, "summary": summary.strip()})
 
     async def _tell_alarms(self) -> None:
+        seen = self._seen or 0
         async with self._store.reading() as unit:
-            read = await unit.journal.after(self._seen - OVERLAP, 500 + OVERLAP)
+            read = await unit.journal.after(seen - OVERLAP, 500 + OVERLAP)
         entries = [numbered for numbered in read if numbered.number not in self._told]
         if not entries:
             return
-        self._seen = max(self._seen, entries[-1].number)
-        self._told = {numbered.number for numbered in read if numbered.number > self._seen - OVERLAP}
+        self._seen = seen = max(seen, entries[-1].number)
+        self._told = {numbered.number for numbered in read if numbered.number > seen - OVERLAP}
         changed: dict[AlarmId, None] = {}
         for numbered in entries:
             if numbered.entry.alarm_id is not None:

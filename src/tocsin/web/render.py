@@ -60,6 +60,9 @@ class Renderer:
             undefined=StrictUndefined,
             trim_blocks=False,
         )
+        self._sight = self._env.from_string(
+            '{% from "_bits.html" import sight with context %}{{ sight(cameras) }}'
+        )
         everywhere: dict[str, Any] = {
             "asset": asset,
             "site_name": policy.site,
@@ -86,7 +89,4 @@ class Renderer:
 
     def sight(self, cameras: Sequence[CameraView]) -> str:
         """The summary line: how many cameras see, and how old the oldest look is."""
-        template = self._env.from_string(
-            '{% from "_bits.html" import sight with context %}{{ sight(cameras) }}'
-        )
-        return template.render(cameras=cameras, now=self._clock.now())
+        return self._sight.render(cameras=cameras, now=self._clock.now())
