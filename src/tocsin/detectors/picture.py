@@ -68,7 +68,7 @@ STILL_LEVELS: Final = 1.0  # mean change of a cell's brightness per look under a
 # Moved and blurred.
 MOVED_ALIKE: Final = 0.25  # correlation of edges with the reference below which the view is another
 SHIFT_BELOW: Final = 0.7  # correlation above which no shift is looked for
-SHIFT_PX: Final = 2  # quarter pixels of the working size: 2.5 % of the width
+SHIFT_PX: Final = 1.5  # quarter pixels of the working size: 2 % of the width
 SHIFT_ALIKE: Final = 0.6  # correlation after the shift that shows that it is the same place
 MOVED_AFTER_S: Final = 2.0  # how long the other view must last, and be like itself
 SHARP_SHARE: Final = 0.5  # share of the usual fine detail per contrast that a blurred picture has
@@ -243,13 +243,14 @@ class Reference:
         window = cv2.createHanningWindow((view.edges.shape[1], view.edges.shape[0]), cv2.CV_32F)
         # Copies, for OpenCV 5.0 multiplies the window into the arrays that it is given.
         (right, down), _ = cv2.phaseCorrelate(self._edges.copy(), view.edges.copy(), window)
-        x, y = round(right), round(down)
         tall, wide = view.edges.shape
-        if max(abs(x), abs(y)) < SHIFT_PX or abs(x) > wide // 2 or abs(y) > tall // 2:
+        right, down = right - 0.5 * (wide % 2), down - 0.5 * (tall % 2)  # its centre is half a pixel off
+        if not SHIFT_PX <= max(abs(right), abs(down)) < 0.5 * min(wide, tall):
             return False
-        now = view.edges[max(0, y) : tall + min(0, y), max(0, x) : wide + min(0, x)]
-        was = self._edges[max(0, -y) : tall + min(0, -y), max(0, -x) : wide + min(0, -x)]
-        return _alike(now, was) > max(SHIFT_ALIKE, alike + 0.2)
+        shift = np.array([[1, 0, right], [0, 1, down]], np.float32)
+        was = cv2.warpAffine(self._edges, shift, (wide, tall), borderMode=cv2.BORDER_CONSTANT, borderValue=-1)
+        both = was >= 0.0  # where the shifted reference has something to say
+        return _alike(was[both].astype(np.float32), view.edges[both]) > max(SHIFT_ALIKE, alike + 0.2)
 
     def _covered(self, alike: float, kept: float, clock_s: float) -> bool:
         """Whether the contrast has collapsed at once and has not come back since."""
