@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -57,7 +57,7 @@ class Cluster:
         self._data = self._folder / "data"
         self._log = self._folder / "log"
         self._numbers = itertools.count(1)
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: subprocess.Popen[Any] | None = None
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             owner = _unprivileged()
@@ -82,10 +82,10 @@ class Cluster:
     def start(self) -> None:
         """Returns when it takes connections. fsync is as it is by default: on."""
         with self._log.open("ab") as log:
-            self._server = subprocess.Popen(
+            server = subprocess.Popen(
                 [
-                    self._programs / "postgres",
-                    "-D", self._data,
+                    str(self._programs / "postgres"),
+                    "-D", str(self._data),
                     "-c", "listen_addresses=",
                     "-c", f"unix_socket_directories={self._folder}",
                     "-c", "shared_buffers=32MB",
@@ -97,13 +97,14 @@ class Cluster:
                 start_new_session=True,  # Ctrl-C is for the tests; they end the server in order
                 **self._as,
             )  # fmt: skip
+        self._server = server
         until = time.monotonic() + START_WITHIN_S
         while True:
             try:
                 self.sql("SELECT 1")
                 return
             except subprocess.CalledProcessError:
-                if self._server.poll() is not None or time.monotonic() > until:
+                if server.poll() is not None or time.monotonic() > until:
                     raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}") from None
             time.sleep(0.05)
 
@@ -130,7 +131,7 @@ class Cluster:
         )  # fmt: skip
 
     @contextmanager
-    def database(self, template: str = "template1") -> Iterator[str]:
+    def database(self, template: str = "template1") -> Generator[str]:
         """A fresh database, a copy of the template, by name; dropped afterwards."""
         name = f"tocsin_{os.getpid()}_{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -20,7 +20,7 @@ from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.flows.intake import Intake
 from tocsin.flows.message import compose
 from tocsin.flows.paging import page_step
-from tocsin.flows.policy import Policy, Ring
+from tocsin.flows.policy import MAX_RETRY, Policy, Ring
 from tocsin.ports import Channel, ChannelHealth, ClaimedPage, Clock, Store
 
 LEASE = timedelta(seconds=30)
@@ -31,7 +31,6 @@ BATCH = 20
 IN_FLIGHT = 64
 """Pages being sent at one time by one centre."""
 FIRST_RETRY_S = 5.0
-MAX_RETRY_S = 300.0
 
 FAILURES_TO_TROUBLE = 3
 """Failures in a row after which a channel raises the trouble signal channel-failing."""
@@ -95,10 +94,12 @@ class Delivery:
     async def pump(self, now: datetime) -> int:
         """The same without waiting: what is slow to send holds up nothing else. How much was begun.
 
-        Raises what went wrong in an earlier page's transaction, once.
+        Raises what went wrong in an earlier page's transaction: the first, for what came with it. One
+        by one, a full disk's faults would hold up what is due long after there is room again.
         """
         if self._faults:
-            raise self._faults.pop(0)
+            faults, self._faults = self._faults, []
+            raise faults[0]
         escalated, claimed = await self._claim(now, IN_FLIGHT - len(self._flying))
         for one in claimed:
             task = asyncio.create_task(self._deliver(one, now), name=f"page-{one.page.id}")
@@ -125,7 +126,7 @@ class Delivery:
             deadline = bool(await unit.alarms.due(now, 1))
             next_page = await unit.pages.next_run_at()
         escalated = await self.escalate(now) if deadline else 0
-        if limit < 1 or (not escalated and (next_page is None or next_page > now)):
+        if limit < 1 or (not escalated and (next_page is None or now < next_page <= now + MAX_RETRY)):
             return escalated, ()  # an idle centre takes no write lock
         async with self._store.writing() as unit:
             return escalated, await unit.pages.claim(now, now + LEASE, limit)
@@ -198,15 +199,27 @@ class Delivery:
                 )
             )
             health = await unit.channels.get(page.channel)
-            await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))
+            if not health.trouble:
+                await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))
         if health.trouble:
-            await self._channel_edge(health, EdgeKind.CLEARED, "a page left again", now)
+            await self._recovered(health, now)
         return PageState.SENT
+
+    async def _recovered(self, health: ChannelHealth, now: datetime) -> None:
+        """Clears the channel's trouble, and only then forgets it: killed in between, it is cleared again."""
+        # Raised first, for whoever found it may have been killed, or be slower than we: a clearing that
+        # overtakes its raising would leave a trouble that nothing ever clears.
+        await self._intake.take(self._channel_edge(health, EdgeKind.CONFIRMED, health.last_error, now), now)
+        await self._intake.take(self._channel_edge(health, EdgeKind.CLEARED, "a page left again", now), now)
+        async with self._store.writing() as unit:
+            known = await unit.channels.get(health.name)
+            if known.trouble == health.trouble:
+                await unit.channels.put(ChannelHealth(health.name, last_ok_at=now))
 
     async def _failed(self, page: Page, error: DeliveryError, now: datetime) -> PageState:
         attempts = page.attempts + 1
         state = PageState.FAILED if error.permanent else PageState.DUE
-        wait_s = min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY_S)
+        wait_s = min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY.total_seconds())
         entry = Entry.PAGE_FAILED if error.permanent else Entry.PAGE_DELAYED
         said = f"{error} [{error.code}]"
         async with self._store.writing() as unit:
@@ -236,13 +249,15 @@ class Delivery:
             failing = ChannelHealth(page.channel, failures, since, health.last_ok_at, said, trouble)
             await unit.channels.put(failing)
         if trouble:
-            # Taken once however often it is told: the edge's id is that of this failing spell.
-            await self._channel_edge(failing, EdgeKind.CONFIRMED, said, now)
+            # Taken once however often it is told: the edge's id is that of this failing spell. Closed by
+            # a person while pages still fail, it is raised anew like any hazard that is still seen.
+            edge = self._channel_edge(failing, EdgeKind.CONFIRMED, said, now)
+            await self._intake.reconcile((edge,), now, watcher="", said_at=now)
         return state
 
-    async def _channel_edge(self, health: ChannelHealth, kind: EdgeKind, why: str, now: datetime) -> None:
+    def _channel_edge(self, health: ChannelHealth, kind: EdgeKind, why: str, now: datetime) -> Edge:
         suffix = "" if kind is EdgeKind.CONFIRMED else "/cleared"
-        edge = Edge(
+        return Edge(
             id=EdgeId(health.trouble + suffix),
             kind=kind,
             hazard=CHANNEL_FAILING,
@@ -257,4 +272,3 @@ class Delivery:
             status=self._policy.status,
             reason=why,
         )
-        await self._intake.take(edge, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tocsin.core.dispatch import Escalation, Roster
 from tocsin.core.hazards import Catalogue
@@ -11,6 +12,10 @@ from tocsin.core.observation import CapStatus
 
 Ring = Callable[[], None]
 """Wakes whoever waits for work or news; called after a commit."""
+
+MAX_RETRY = timedelta(minutes=5)
+"""The longest that a page waits between two tries. One that seems to wait longer was planned before
+the clock went back, and is due."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
@@ -33,10 +34,14 @@ BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another process's before it gives up with StoreBusyError."""
 
 
+_BUSY_STATES = frozenset({"55P03", "40P01"})
+"""PostgreSQL's lock_not_available and deadlock_detected."""
+
+
 class SqlUnit:
     """One transaction; see `ports.Unit`."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
         self.edges = tables.SqlEdges(connection)
         self.alarms = tables.SqlAlarms(connection)
         self.pages = tables.SqlPages(connection)
@@ -45,7 +50,7 @@ class SqlUnit:
         self.pictures = tables_house.SqlPictureIndex(connection)
         self.watchers = tables_house.SqlWatchers(connection)
         self.accounts = tables_house.SqlAccounts(connection)
-        self.channels = tables_house.SqlChannels(connection)
+        self.channels = tables_house.SqlChannels(connection, writes=writes)
 
 
 class SqlStore:
@@ -83,8 +88,8 @@ class SqlStore:
                     async with connection.begin():
                         if lock and not self._sqlite:
                             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_DECIDING_LOCK})"))
-                        yield SqlUnit(connection)
-            except (DBAPIError, OSError) as error:
+                        yield SqlUnit(connection, writes=write)
+            except (DBAPIError, PoolTimeoutError, OSError) as error:
                 raise explained(error, self._url) from error
 
     async def migrate(self) -> None:
@@ -130,7 +135,11 @@ def _engine(url: URL) -> AsyncEngine:
             pool_size=10,
             max_overflow=10,
             pool_pre_ping=True,  # a restarted server is noticed before a page is lost to it
-            connect_args={"command_timeout": 20, "timeout": 5},
+            connect_args={
+                "command_timeout": 20,
+                "timeout": 5,
+                "server_settings": {"lock_timeout": str(int(BUSY_TIMEOUT_S * 1000))},
+            },
         )
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +191,11 @@ def explained(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
     where = f"database {url.render_as_string(hide_password=True)}"
     said = str(getattr(error, "orig", None) or error)
     code = getattr(getattr(error, "orig", None), "sqlstate", None)
-    if "database is locked" in said or "database table is locked" in said:
+    if isinstance(error, PoolTimeoutError):
+        return StoreBusyError(
+            "all of its connections are in use", where=where, hint="is the database slow, or stuck?"
+        )
+    if "database is locked" in said or "database table is locked" in said or code in _BUSY_STATES:
         return StoreBusyError(
             f"somebody else has kept it locked for more than {BUSY_TIMEOUT_S:.0f} s",
             where=where,

@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,11 +28,15 @@ from tocsin.core.hazards import HazardCode, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId
 from tocsin.core.triage import Ruling
+from tocsin.flows.policy import MAX_RETRY
 from tocsin.ports import ClaimedPage, EdgeReceipt, NumberedEntry
 from tocsin.stores import schema
 from tocsin.wire import conditions_codec, edge_codec, silence_codec
 
 Values = Mapping[str, Any]
+
+ACTOR_CHARS = 200
+"""PostgreSQL refuses what is longer than its column; SQLite does not look."""
 
 _IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
 # Written out, not bound: a planner uses the partial index only if it sees the same literal.
@@ -252,7 +268,9 @@ class SqlPages:
         free: ColumnElement[bool] = or_(
             table.c.lease_until.is_(None), table.c.lease_until <= now, table.c.lease_until > lease_until
         )
-        due = and_(_IS_DUE, table.c.run_at <= now, free)
+        # After a power cut the clock may start in the past. A page never tried is due whatever it says.
+        at_hand = or_(table.c.run_at <= now, table.c.attempts == 0, table.c.run_at > now + MAX_RETRY)
+        due = and_(_IS_DUE, at_hand, free)
         rows = (
             await self._connection.execute(
                 select(table)
@@ -295,7 +313,9 @@ class SqlPages:
 
     async def next_run_at(self) -> datetime | None:
         table = schema.pages
-        return await self._connection.scalar(select(func.min(table.c.run_at)).where(_IS_DUE))
+        at_once = literal(schema.EPOCH, schema.Instant)
+        run_at = case((table.c.attempts == 0, at_once), else_=table.c.run_at)
+        return await self._connection.scalar(select(func.min(run_at, type_=schema.Instant)).where(_IS_DUE))
 
 
 class SqlJournal:
@@ -311,7 +331,8 @@ class SqlJournal:
                         "at": e.at,
                         "entry": e.entry.value,
                         "alarm_id": e.alarm_id,
-                        "actor": e.actor,
+                        # An edge's source may be as long as the column, and its kind comes before it.
+                        "actor": e.actor[:ACTOR_CHARS],
                         "reason": e.reason,
                         "detail": e.detail,
                     }

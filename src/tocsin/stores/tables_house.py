@@ -217,12 +217,17 @@ class SqlAccounts:
 
 
 class SqlChannels:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
         self._connection = connection
+        self._writes = writes
 
     async def get(self, name: str) -> ChannelHealth:
+        """Inside a transaction that writes, the row is held until its end: workers count together."""
         table = schema.channels
-        row = (await self._connection.execute(select(table).where(table.c.name == name))).first()
+        query = select(table).where(table.c.name == name)
+        if self._writes:
+            query = query.with_for_update()
+        row = (await self._connection.execute(query)).first()
         if row is None:
             return ChannelHealth(name)
         return ChannelHealth(
