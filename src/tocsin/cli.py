@@ -24,6 +24,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.logs import configure
 from tocsin.stores.sql import SqlStore
+from tocsin.watch.supervisor import no_core_dumps
 
 app = typer.Typer(
     name="tocsin",
@@ -53,6 +54,7 @@ Sources = Annotated[
 
 def main() -> None:
     """The entry point: a TocsinError becomes one line and exit status 2."""
+    no_core_dumps()  # the watcher holds unredacted frames, and so does the centre while it redacts them again
     try:
         app()
     except TocsinError as error:

@@ -123,6 +123,15 @@ class Place(_Section):
     name: str = Field(min_length=1, max_length=100)
 
 
+def _holds_credentials(url: str) -> bool:
+    try:
+        parts, _port = urlsplit(url), urlsplit(url).port
+    except ValueError:
+        # A password with a slash or a bracket in it breaks the URL in two.
+        return "@" in url
+    return "@" in parts.netloc
+
+
 class Camera(_Section):
     """One camera. Credentials never stand here: see `camera_credentials`."""
 
@@ -130,13 +139,14 @@ class Camera(_Section):
     source: str = Field(min_length=1)
     name: str = ""
     place: str = ""
-    looks_per_s: float = Field(default=5.0, gt=0, le=30, allow_inf_nan=False)
+    # Looks that are further apart than a rule's max_gap_s (10 s) never make a hazard believed.
+    looks_per_s: float = Field(default=5.0, ge=0.2, le=30, allow_inf_nan=False)
     loop: bool = False
-    detectors: tuple[Literal["fire", "picture"], ...] = ("fire", "picture")
+    detectors: tuple[Literal["fire", "picture"], ...] = Field(default=("fire", "picture"), min_length=1)
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:
-        if "://" in self.source and "@" in urlsplit(self.source).netloc:
+        if "://" in self.source and _holds_credentials(self.source):
             key = _env_key(self.id)
             raise ValueError(
                 "source holds a user name or password; take it out and set "
@@ -152,6 +162,16 @@ class Camera(_Section):
 class ContactSection(_Section):
     channel: Literal["email", "webhook"]
     address: str = Field(min_length=3, max_length=2_000)
+
+    @model_validator(mode="after")
+    def _can_be_sent_to(self) -> ContactSection:
+        # Else it would be found out by the first alarm that reaches nobody.
+        if self.channel == "email":
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.address):
+                raise ValueError("address is not an e-mail address")
+        elif not re.match(r"https?://[^/\s]", self.address):
+            raise ValueError("address is not an http(s) URL")
+        return self
 
 
 class ShiftSection(_Section):
@@ -317,6 +337,10 @@ def load(path: Path) -> Config:
 
 def from_values(values: dict[str, Any], where: str) -> Config:
     """The same from values that were read already; `where` is named in errors."""
+    for key in values:
+        # pydantic-settings takes some keys that begin with _ for itself.
+        if key not in Config.model_fields:
+            raise _unknown([key], where)
     try:
         config = Config(**values)
     except ValidationError as error:
@@ -367,12 +391,16 @@ def _explained(error: ValidationError, where: str) -> ConfigError:
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _keys_at(path[:-1]), n=1)
-        known = ", ".join(_keys_at(path[:-1]))
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {known}"
-        return ConfigError(f"unknown key {key!r}", where=where, hint=hint)
+        return _unknown(path, where)
     message = first["msg"].removeprefix("Value error, ")
     return ConfigError(f"{key}: {message}", where=where, hint="see docs/reference/configuration.md")
+
+
+def _unknown(path: list[str], where: str) -> ConfigError:
+    known = _keys_at(path[:-1])
+    near = difflib.get_close_matches(path[-1], known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    return ConfigError(f"unknown key {'.'.join(path)!r}", where=where, hint=hint)
 
 
 def _keys_at(path: list[str]) -> list[str]:

@@ -41,7 +41,11 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
         return [Finding("error", error.code, str(error))]
     findings = [Finding("ok", "config", f"site {config.site.name!r}, {config.site.time_zone}")]
     for check in (_site(config, clock), _assets(), _database(config, secrets), _disk(config)):
-        findings.extend([finding async for finding in check])
+        try:
+            findings.extend([finding async for finding in check])
+        except OSError as error:
+            what = f"{error.filename or config.centre.data_dir}: {error.strerror or error}"
+            findings.append(Finding("error", "data-dir", what, "mend the folder, or set [centre] data_dir"))
     findings.extend([finding async for finding in _channels(config, secrets, clock)])
     if secrets.watcher_token is None:
         findings.append(

@@ -26,7 +26,9 @@ from tocsin import wiring
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets, from_values, load
 from tocsin.core.errors import ConfigError
+from tocsin.core.observation import CameraId
 from tocsin.flows.accounts import Accounts, WatcherTokens, new_token
+from tocsin.sources.file import FileSource
 from tocsin.stores.sql import SqlStore
 
 START_WITHIN_S = 60.0
@@ -50,7 +52,8 @@ async def with_store(config: Config, secrets: Secrets, act: Act) -> None:
 def with_sources(config: Config, sources: list[str]) -> Config:
     """The configuration with these sources as its cameras, each named after its file or host.
 
-    Raises ConfigError for a file that is not there, and for credentials in an address.
+    Raises ConfigError for a file that is not there and for credentials in an address, and SourceError
+    for a file that is no video: who named it is still looking.
     """
     cameras: list[dict[str, object]] = []
     names: set[str] = set()
@@ -59,7 +62,12 @@ def with_sources(config: Config, sources: list[str]) -> Config:
             raise ConfigError(
                 "there is no such file", where=source, hint="name a video file or an rtsp:// address"
             )
-        stem = Path(source).stem if "://" not in source else source.partition("://")[2].rpartition("@")[2]
+        if "://" in source:
+            # Only the host: cameras take passwords in the path and the query too.
+            stem = re.split(r"[/?#]", source.partition("://")[2].rpartition("@")[2], maxsplit=1)[0]
+        else:
+            stem = Path(source).stem
+            _look_into(Path(source))
         name = re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:50] or "camera"
         number, unique = 2, name
         while unique in names:
@@ -68,6 +76,15 @@ def with_sources(config: Config, sources: list[str]) -> Config:
         cameras.append({"id": unique, "name": stem[:80], "source": source})
     values = config.model_dump(exclude_unset=True) | {"camera": cameras}
     return from_values(values, "command line")
+
+
+def _look_into(path: Path) -> None:
+    clock = SystemClock()
+    source = FileSource(CameraId(path.name), path, clock=clock, started_at=clock.now(), pace=False)
+    try:
+        next(iter(source.frames()), None)
+    finally:
+        source.close()
 
 
 def free_port() -> int:

@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 
 _SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|credential", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_USERINFO = re.compile(r"(?<=://)\S*@")
+"""Up to the last @ of the word: passwords are typed into URLs with / and @ in them."""
 
 
 def configure(*, json: bool, debug: bool = False) -> None:
@@ -30,8 +31,9 @@ def configure(*, json: bool, debug: bool = False) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # Formatted before the secrets are taken out: an exception's text may hold a camera's URL.
+            structlog.processors.format_exc_info,
             without_secrets,
-            *([structlog.processors.format_exc_info] if json else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -258,6 +258,7 @@ def build_watcher(
             username,
             None if password is None else password.get_secret_value(),
         )
+        opener().close()  # opens nothing yet, but an address that cannot be one is an error before the start
         worker = CameraWorker(
             eye_of(camera, catalogue, address),
             opener,

@@ -26,7 +26,8 @@ HEARTBEAT_S = 5.0
 
 _PERMANENT = frozenset({400, 403, 413, 415, 422})
 """The centre has read it and will never take it. Everything else may change: 401 when the token is
-mended, 404 when the address is, 409 when the edge of a picture arrives, 5xx when it is back."""
+mended, 404 when the address is, 5xx when it is back."""
+_NO_SUCH_EDGE = 409
 
 
 class CentreClient:
@@ -98,6 +99,7 @@ class Sender:
         self._jitter = jitter
         self._stop = threading.Event()
         self._trouble = ""
+        self._told_by = ""
         self._threads = [
             threading.Thread(target=self._empty, name="sender"),
             threading.Thread(target=self._beat, name="heart"),
@@ -122,16 +124,20 @@ class Sender:
             try:
                 response = self._client.send(item)
             except httpx.HTTPError as error:
-                self._tell("centre-unreachable", f"{type(error).__name__} at {self._client.url}")
+                self._tell("sender", "centre-unreachable", f"{type(error).__name__} at {self._client.url}")
                 return False
             if response.is_success:
-                self._tell("", "")
+                self._tell("sender", "", "")
                 self._spool.done(item.seq)
-            elif response.status_code in _PERMANENT:
+            elif response.status_code in _PERMANENT or (
+                # A picture is sent after its edge: without one, that edge was refused. Waiting for it
+                # would hold up every later alarm.
+                response.status_code == _NO_SUCH_EDGE and isinstance(item, SpooledPicture)
+            ):
                 log.error("refused-by-centre", status=response.status_code, answer=_said(response))
                 self._spool.refuse(item.seq, f"{response.status_code} {_said(response)}")
             else:
-                self._tell(f"centre-answered-{response.status_code}", _said(response))
+                self._tell("sender", f"centre-answered-{response.status_code}", _said(response))
                 return False
         return True
 
@@ -143,7 +149,7 @@ class Sender:
                 went = self.send_batch()
                 more = went and self._spool.counts().waiting > 0
             except TocsinError as error:
-                self._tell(error.code, str(error))
+                self._tell("sender", error.code, str(error))
                 went, more = False, False
             except Exception:
                 log.exception("sender-failed")
@@ -161,18 +167,22 @@ class Sender:
         while not self._stop.is_set():
             try:
                 response = self._client.beat(self._heartbeat())
-                if not response.is_success:
-                    self._tell(f"centre-answered-{response.status_code}", _said(response))
+                code = "" if response.is_success else f"centre-answered-{response.status_code}"
+                self._tell("heart", code, _said(response))
             except httpx.HTTPError as error:
-                self._tell("centre-unreachable", f"{type(error).__name__} at {self._client.url}")
+                self._tell("heart", "centre-unreachable", f"{type(error).__name__} at {self._client.url}")
             except Exception:
                 log.exception("heart-failed")
             self._stop.wait(HEARTBEAT_S)
 
-    def _tell(self, code: str, detail: str) -> None:
-        """Says a fault once when it begins and once when it is over."""
-        if code == self._trouble:
+    def _tell(self, thread: str, code: str, detail: str) -> None:
+        """Says a fault once when it begins and once when it is over, whichever thread meets it.
+
+        A heartbeat that went through is not the end of a fault that the sender still has.
+        """
+        if code == self._trouble or (not code and thread == "heart" and self._told_by != thread):
             return
+        self._told_by = thread
         if code:
             log.warning("centre-trouble", code=code, detail=detail, hint=_HINTS.get(code, ""))
         elif self._trouble:

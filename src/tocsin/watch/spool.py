@@ -11,11 +11,16 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from tocsin.core.errors import StoreError, StoreFullError
+import structlog
+
+from tocsin.core.errors import InvalidEdgeError, StoreError, StoreFullError
 from tocsin.core.observation import Edge, EdgeId, Region
 from tocsin.redact import RedactedPicture
 from tocsin.wire import edge_codec, region_codec
+
+log = structlog.get_logger()
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
@@ -69,10 +74,14 @@ class Spool:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
+        except (sqlite3.Error, OSError) as error:
+            raise self._explained(error) from None
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
+        except sqlite3.Error as error:
+            self._db.close()
             raise self._explained(error) from None
 
     def put_edge(self, edge: Edge) -> None:
@@ -105,16 +114,13 @@ class Spool:
         except sqlite3.Error as error:
             raise self._explained(error) from None
         items: list[SpooledEdge | SpooledPicture] = []
-        for seq, edge_id, edge, picture, index, role, at, region in rows:
-            if edge is not None:
-                items.append(SpooledEdge(seq, edge_codec.load(edge)))
-            else:
-                when = datetime.fromisoformat(at)
-                items.append(
-                    SpooledPicture(
-                        seq, EdgeId(edge_id), index, role, when, region_codec.load(region), picture
-                    )
-                )
+        for row in rows:
+            try:
+                items.append(_item(row))
+            except (InvalidEdgeError, TypeError, ValueError) as error:
+                # Written by another version, or damaged: it must not hold up what comes after it.
+                log.error("spool-item-unreadable", seq=row[0], edge=row[1], error=str(error))
+                self.refuse(row[0], f"cannot be read: {error}")
         return items
 
     def done(self, seq: int) -> None:
@@ -149,4 +155,14 @@ class Spool:
         said = str(error)
         if "full" in said or "No space" in said:
             return StoreFullError("the disk is full", where=where, hint="free space; edges wait in memory")
+        if "not a database" in said or "malformed" in said:
+            return StoreError(said, where=where, hint="move the file away; a new spool is then begun")
         return StoreError(said, where=where, hint="is the folder there, and may we write to it?")
+
+
+def _item(row: tuple[Any, ...]) -> SpooledEdge | SpooledPicture:
+    seq, edge_id, edge, picture, index, role, at, region = row
+    if edge is not None:
+        return SpooledEdge(seq, edge_codec.load(edge))
+    when = datetime.fromisoformat(at)
+    return SpooledPicture(seq, EdgeId(edge_id), index, role, when, region_codec.load(region), picture)

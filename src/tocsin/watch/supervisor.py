@@ -89,7 +89,7 @@ class Supervisor:
         ended = False
         try:
             while not self._stop.wait(TICK_S):
-                self.tick()
+                self._guarded_tick()
                 if all(post.worker.progress.ended for post in self._posts):
                     ended = self._drained()
                     if ended:
@@ -101,6 +101,13 @@ class Supervisor:
     def stop(self) -> None:
         """Asks the watcher to end; safe from a signal handler."""
         self._stop.set()
+
+    def _guarded_tick(self) -> None:
+        try:
+            self.tick()
+        except Exception:
+            # A disk that cannot be asked, say: no reason to stop watching every camera.
+            log.exception("tick-failed")
 
     def tick(self) -> None:
         """Looks after every camera's silence and the disk; none of it depends on a camera's thread."""
@@ -175,6 +182,10 @@ class Supervisor:
 
 
 def no_core_dumps() -> None:
-    """A core dump would hold unredacted frames (invariant 4)."""
+    """A core dump would hold unredacted frames (invariant 4).
+
+    The limit is one byte, not none: where dumps are piped to a program (Ubuntu, Fedora) Linux takes no
+    notice of a limit of 0, but lets one of exactly 1 end the dump; and no dump fits into one byte.
+    """
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))

@@ -71,10 +71,11 @@ class CameraWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        back_off_s = FIRST_BACK_OFF_S
+        back_off_s, again = FIRST_BACK_OFF_S, False
         while not self._stop.is_set():
             began_s = self._clock.monotonic_s()
-            error = self._play()
+            error = self._play(again=again)
+            again = True
             if self._stop.is_set():
                 return
             if error is None:
@@ -89,12 +90,13 @@ class CameraWorker:
             # Jitter, so that fifty cameras behind one switch do not come back in step.
             self._stop.wait(back_off_s * (0.5 + self._jitter()))
             back_off_s = min(back_off_s * 2, MAX_BACK_OFF_S)
-            self.eye.interrupted()
 
-    def _play(self) -> str | None:
+    def _play(self, *, again: bool) -> str | None:
         """One connection, from opening to its end; None if it simply ended."""
         source: Source | None = None
         try:
+            if again:
+                self.eye.interrupted()
             source = self._open_source()
             for frame in source.frames():
                 self._emitter.emit(self.eye.look(frame))
@@ -111,8 +113,14 @@ class CameraWorker:
             return f"{type(error).__name__} while looking"
         finally:
             if source is not None:
-                source.close()
+                self._close(source)
         return None
+
+    def _close(self, source: Source) -> None:
+        try:
+            source.close()
+        except Exception:
+            log.exception("source-will-not-close", camera=self.eye.camera)
 
     def _tell(self, error: str, *, ended: bool = False) -> None:
         before = self.progress

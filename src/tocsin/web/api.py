@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from tocsin.core.errors import InvalidEdgeError, NotAllowedError
+from tocsin.core.errors import InvalidEdgeError, NotAllowedError, TocsinError
 from tocsin.core.observation import EdgeId, Region, SourceKind
+from tocsin.core.sight import Heartbeat
 from tocsin.ports import EdgeReceipt
 from tocsin.web.auth import WatcherDep
 from tocsin.web.house import HouseDep
 from tocsin.wire import edge_codec, heartbeat_codec
+
+log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1")
 
@@ -64,12 +68,25 @@ async def take_picture(
 async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, bool]:
     """Takes what a watcher says of its cameras, and brings what still stands in line."""
     heartbeat = heartbeat_codec.load(await request.body())
+    _require_zones(heartbeat)
     now = house.clock.now()
     async with house.store.writing() as unit:
         await unit.watchers.heard(watcher.name, heartbeat, now)
     for camera in heartbeat.cameras:
-        await house.intake.reconcile(camera.standing, now, watcher=watcher.name, said_at=heartbeat.at)
+        try:
+            await house.intake.reconcile(camera.standing, now, watcher=watcher.name, said_at=heartbeat.at)
+        except TocsinError as error:
+            if not error.permanent:
+                raise
+            # What one camera says wrongly must not keep the others' standing alarms away.
+            log.error("standing-refused", watcher=watcher.name, camera=camera.camera, error=str(error))
     return {"ok": True}
+
+
+def _require_zones(heartbeat: Heartbeat) -> None:
+    times = [heartbeat.at, *(camera.last_look_at for camera in heartbeat.cameras if camera.last_look_at)]
+    if any(at.tzinfo is None for at in times):
+        raise InvalidEdgeError("a time has no zone", where="heartbeat", hint="send aware UTC")
 
 
 def _region(text: str | None) -> Region | None:

@@ -125,9 +125,12 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> Response:
         log.exception("request-failed", path=request.url.path, method=request.method)
-        return _answer(
+        answer = _answer(
             request, 500, "bug", "something went wrong in Tocsin", request.url.path, "see the log", False
         )
+        # This answer leaves outside of Guard.
+        answer.raw_headers.extend([*_HEADERS, (b"cache-control", b"no-store")])
+        return answer
 
     return app
 
@@ -174,7 +177,7 @@ class Guard:
                 headers.extend(_HEADERS)
                 if not cacheable and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
-                if path.startswith("/static/dist/assets/"):
+                if path.startswith("/static/dist/assets/") and message["status"] in (200, 206, 304):
                     headers.append((b"cache-control", b"public, max-age=31536000, immutable"))
                 message = {**message, "headers": headers}
             await send(message)

@@ -125,15 +125,15 @@ class Live:
         entries = [numbered for numbered in read if numbered.number not in self._told]
         if not entries:
             return
-        self._seen = seen = max(seen, entries[-1].number)
-        self._told = {numbered.number for numbered in read if numbered.number > seen - OVERLAP}
         changed: dict[AlarmId, None] = {}
         for numbered in entries:
             if numbered.entry.alarm_id is not None:
                 changed[numbered.entry.alarm_id] = None
-        if not self._streams or not changed:
-            return
-        for view in await self._board.some(list(changed), self._clock.now()):
+        views = await self._board.some(list(changed), self._clock.now()) if self._streams else []
+        # Only now are they told: if the board could not be read, they are read again.
+        self._seen = seen = max(seen, entries[-1].number)
+        self._told = {numbered.number for numbered in read if numbered.number > seen - OVERLAP}
+        for view in views:
             is_open = view.state != "NORMAL"
             html = self._renderer.card(view) if is_open else ""
             self._broadcast(event("alarm", {"id": view.id, "rank": view.rank, "open": is_open, "html": html}))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from tocsin.core.alarm import Alarm, AlarmId
@@ -53,7 +53,9 @@ async def alarm(alarm_id: str, house: HouseDep, user: User) -> HTMLResponse:
 
 
 @router.get("/history")
-async def history(house: HouseDep, user: User, before: int | None = None) -> HTMLResponse:
+async def history(
+    house: HouseDep, user: User, before: Annotated[int | None, Query(ge=0, le=2**53)] = None
+) -> HTMLResponse:
     """Closed alarms, newest first."""
     views = await _board(house).past(before, HISTORY_PAGE + 1, house.clock.now())
     more = len(views) > HISTORY_PAGE
@@ -121,7 +123,7 @@ async def shelve(
     alarm_id: str,
     house: HouseDep,
     user: User,
-    minutes: Annotated[int, Form()],
+    minutes: Annotated[int, Form(ge=0, le=100_000)],
     reason: Annotated[str, Form()] = "",
     note: Annotated[str, Form()] = "",
 ) -> Response:

@@ -206,16 +206,16 @@ def camera_views(
             continue
         silent_s = (now - watcher.heard_at).total_seconds()
         views.extend(
-            _camera(camera, watcher.name, policy, now, silent_s > watcher_silent_s)
+            _camera(camera, watcher, policy, now, silent_s > watcher_silent_s)
             for camera in watcher.heartbeat.cameras
         )
     return views
 
 
 def _camera(
-    health: CameraHealth, watcher: str, policy: Policy, now: datetime, watcher_silent: bool
+    health: CameraHealth, watcher: Watcher, policy: Policy, now: datetime, watcher_silent: bool
 ) -> CameraView:
-    age_s = (now - health.last_look_at).total_seconds() if health.last_look_at else None
+    age_s = _look_age_s(health, watcher, now)
     state, text = {
         Sight.SEEING: ("seeing", "Seeing"),
         Sight.TROUBLE: ("trouble", "Trouble"),
@@ -228,14 +228,14 @@ def _camera(
     if watcher_silent:
         # An old word is not sight: say so rather than show stale calm.
         state, text = "unknown", "Not known"
-        troubles = [f"its watcher {watcher} is silent"]
+        troubles = [f"its watcher {watcher.name} is silent"]
     elif state == "seeing" and age_s is not None and age_s > LOOK_STALE_S:
         state, text = "silent", "Not looking"
     return CameraView(
         id=health.camera,
         name=health.name,
         place=policy.place_name(health.place),
-        watcher=watcher,
+        watcher=watcher.name,
         state=state,
         state_text=text,
         last_look_at=health.last_look_at,
@@ -244,8 +244,21 @@ def _camera(
     )
 
 
+def _look_age_s(health: CameraHealth, watcher: Watcher, now: datetime) -> float | None:
+    """How old the last look is: its age by the watcher's own clock, and the time since we were told.
+
+    The two machines' clocks are never compared: one that is an hour ahead would hide an hour without
+    a look, one that is a minute behind would make every camera look blind.
+    """
+    if health.last_look_at is None or watcher.heartbeat is None or watcher.heard_at is None:
+        return None
+    said_s = (watcher.heartbeat.at - health.last_look_at).total_seconds()
+    return max(0.0, said_s) + (now - watcher.heard_at).total_seconds()
+
+
 def _is_trouble(hazard: str, policy: Policy) -> bool:
-    return policy.catalogue.get(hazard).signal is Signal.TROUBLE
+    # What a watcher of another version may name must not take the board down.
+    return hazard in policy.catalogue and policy.catalogue.get(hazard).signal is Signal.TROUBLE
 
 
 def hazard_choices(catalogue: Catalogue) -> list[HazardChoice]:

@@ -53,8 +53,9 @@ async def sign_in(
         throttle.check(keys, house.clock.monotonic_s())
     except TooManyTriesError as error:
         return _form(house, next, username, str(error.what), 429)
+    # Counted before it is checked: a hundred tries at the same moment are a hundred tries.
+    throttle.failed(keys, house.clock.monotonic_s())
     if not await house.accounts.check(username, password):
-        throttle.failed(keys, house.clock.monotonic_s())
         return _form(house, next, username, "The name or the password is wrong.", 403)
     throttle.passed(keys)
     response = RedirectResponse(safe_next(next), status_code=303)
