@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -39,20 +40,27 @@ class EmailChannel:
         """Returns what the server said when it took the mail. Raises DeliveryError kinds."""
         settings = self._settings
         where = f"email via {settings.host}:{settings.port}"
-        mail = self._mail(message)
         try:
-            _, said = await aiosmtplib.send(
-                mail,
-                hostname=settings.host,
-                port=settings.port,
-                username=settings.username or None,
-                password=settings.password.get_secret_value() if settings.password else None,
-                use_tls=settings.tls == "tls",
-                start_tls=settings.tls == "starttls",
-                timeout=settings.timeout_s,
-            )
+            mail = self._mail(message)
+        except ValueError:
+            raise PermanentDeliveryError("the address is not an e-mail address", where=where) from None
+        try:
+            # aiosmtplib's timeout is for each command: a slow server would add them up.
+            async with asyncio.timeout(settings.timeout_s):
+                _, said = await aiosmtplib.send(
+                    mail,
+                    hostname=settings.host,
+                    port=settings.port,
+                    username=settings.username or None,
+                    password=settings.password.get_secret_value() if settings.password else None,
+                    use_tls=settings.tls == "tls",
+                    start_tls=settings.tls == "starttls",
+                    timeout=settings.timeout_s,
+                )
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise PermanentDeliveryError(
+            # RFC 4954, section 6: 454 is a temporary failure of the server's own.
+            kind = PermanentDeliveryError if error.code >= 500 else TemporaryDeliveryError
+            raise kind(
                 f"the server refuses our credentials ({error.code})",
                 where=where,
                 hint="TOCSIN_EMAIL_PASSWORD",
@@ -75,7 +83,8 @@ class EmailChannel:
         domain = parseaddr(self._settings.sender)[1].rpartition("@")[2] or "tocsin.invalid"
         mail["From"] = self._settings.sender
         mail["To"] = message.address
-        mail["Subject"] = message.subject
+        # A place may be named over two lines; a header may not, and the page must go out all the same.
+        mail["Subject"] = " ".join(message.subject.split())
         mail["Date"] = format_datetime(self._clock.now())
         # Stable over repeats: mail programs and servers drop a second copy by it.
         mail["Message-ID"] = f"<{message.page_id}@{domain}>"

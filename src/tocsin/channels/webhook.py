@@ -6,6 +6,7 @@ secret, and drops repeats by `webhook-id`, which is the page's own id.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -29,12 +30,13 @@ class WebhookChannel:
     def __init__(self, secret: SecretStr, clock: Clock, *, timeout_s: float = 10.0) -> None:
         self._key = signing_key(secret)
         self._clock = clock
+        self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, trust_env=False)
 
     async def send(self, message: Message) -> str:
         """Returns the status of the receiver. Raises DeliveryError kinds."""
         # Only the host is named anywhere: the path of a webhook is often its secret.
-        where = f"webhook to {urlsplit(message.address).hostname or 'nowhere'}"
+        where = f"webhook to {_host(message.address)}"
         body = body_of(message)
         timestamp = str(int(self._clock.now().timestamp()))
         headers = {
@@ -46,13 +48,15 @@ class WebhookChannel:
         }
         try:
             # Streamed, and the body left unread: a receiver cannot fill our memory with its answer.
-            async with self._client.stream(
-                "POST", message.address, content=body, headers=headers
-            ) as response:
+            # httpx's timeout is for each read: an answer in drops would never end.
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream("POST", message.address, content=body, headers=headers) as response,
+            ):
                 status = response.status_code
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
             raise PermanentDeliveryError("the address is not an http(s) URL", where=where) from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             raise TemporaryDeliveryError(f"no answer ({type(error).__name__})", where=where) from None
         if 200 <= status < 300:
             return f"{where}: accepted with {status}"
@@ -62,6 +66,13 @@ class WebhookChannel:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or "nowhere"
+    except ValueError:
+        return "nowhere"
 
 
 def signing_key(secret: SecretStr) -> bytes:

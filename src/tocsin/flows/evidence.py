@@ -62,6 +62,8 @@ class Evidence:
         # Redacted again, whoever sent it: a wrong or hostile watcher cannot store a sharp picture.
         picture = await asyncio.to_thread(redact_jpeg, data, region)
         digest = await self._pictures.put(picture)
+        # By the time of capture its end is reckoned: one from the future would outlive its days.
+        at = min(at, now)
         record = PictureRecord(
             id=str(uuid5(_PICTURE, f"{edge_id}/{index}")),
             edge_id=edge_id,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from tocsin.core.alarm import Alarm, AlarmId, Move, Silence, SilenceKind, make
+from tocsin.core.alarm import MAX_SILENCE, Alarm, AlarmId, Move, Silence, SilenceKind, make
 from tocsin.core.errors import IllegalMoveError, NotFoundError, SilenceError
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.flows.paging import page_step, stop_pages
@@ -92,8 +92,12 @@ class Operate:
                 f"reason {reason!r} is not known", where="shelve", hint=f"one of {', '.join(SHELVE_REASONS)}"
             )
         note = note_of(note)
-        if minutes < 1:
-            raise SilenceError("it must be silenced for at least a minute", where="shelve")
+        if not 1 <= minutes <= MAX_SILENCE // timedelta(minutes=1):
+            raise SilenceError(
+                "a silence lasts between a minute and 24 hours",
+                where="shelve",
+                hint="silence it for less; it can be silenced again",
+            )
         text = f"{SHELVE_REASONS[reason]}: {note}" if note else SHELVE_REASONS[reason]
         silence = Silence(SilenceKind.SHELVED, by, text, now, now + timedelta(minutes=minutes))
         async with self._store.deciding() as unit:

@@ -44,6 +44,7 @@ class Oversee:
         self._ring = ring
         self._started_at = started_at
         self._disk_free_share = disk_free_share
+        self._disk_low_since: datetime | None = None
 
     async def check(self, now: datetime) -> None:
         """One round of everything that must be noticed within seconds."""
@@ -79,11 +80,16 @@ class Oversee:
             # After our own pause (a restart, a clock set back) every watcher gets its time anew.
             heard = min(max(watcher.heard_at, self._started_at), now)
             silent = now - heard > on_delay
-            if silent == (watcher.name in standing):
+            # Our pause says nothing of the watcher: only a heartbeat of now ends its silence (invariant 2).
+            back = timedelta(0) <= now - watcher.heard_at <= on_delay
+            if watcher.name in standing:
+                if not back:
+                    continue
+                kind, why = EdgeKind.CLEARED, "it is heard again"
+            elif silent:
+                kind, why = EdgeKind.CONFIRMED, f"not heard for {(now - heard).total_seconds():.0f} s"
+            else:
                 continue
-            kind = EdgeKind.CONFIRMED if silent else EdgeKind.CLEARED
-            seconds = (now - heard).total_seconds()
-            why = f"not heard for {seconds:.0f} s" if silent else "it is heard again"
             key = f"{watcher.name}/{kind}/{watcher.heard_at.isoformat()}"
             await self._take(WATCHER_SILENT, watcher.name, kind, heard, why, key, now)
 
@@ -92,11 +98,14 @@ class Oversee:
         free = self._disk_free_share()
         async with self._store.reading() as unit:
             standing = "centre" in _standing(await unit.alarms.open(), DISK_LOW)
-        low = free < (DISK_CLEAR_SHARE if standing else DISK_LOW_SHARE)
+        low = free < (DISK_CLEAR_SHARE if standing or self._disk_low_since else DISK_LOW_SHARE)
+        since = (self._disk_low_since or now) if low else now
+        self._disk_low_since = since if low else None
         if low != standing:
             kind = EdgeKind.CONFIRMED if low else EdgeKind.CLEARED
             why = f"{free:.0%} of the disk is free"
-            await self._take(DISK_LOW, "centre", kind, now, why, f"disk/{kind}/{now.isoformat()}", now)
+            key = f"disk/{kind}/{since.isoformat()}"
+            await self._take(DISK_LOW, "centre", kind, since, why, key, now)
 
     async def sweep(self, now: datetime) -> tuple[int, int]:
         """Ends what has lived its time; how many pictures and alarms (invariant 8)."""
@@ -106,7 +115,9 @@ class Oversee:
                 digests = await unit.pictures.end(
                     now - timedelta(days=self._policy.keep_pictures_days), SWEEP
                 )
-            await self._pictures.drop(digests)
+                # Files first: killed before the commit, they are dropped again; after it, nothing
+                # would name them any more and they would stay for ever.
+                await self._pictures.drop(digests)
             ended_pictures += len(digests)
             if len(digests) == 0:
                 break
@@ -115,6 +126,7 @@ class Oversee:
             async with self._store.writing() as unit:
                 count = await unit.alarms.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
                 await unit.accounts.end(now)
+                await unit.silences.drop_expired(now)
             ended_alarms += count
             if count < SWEEP:
                 break
@@ -145,7 +157,11 @@ class Oversee:
             status=self._policy.status,
             reason=why,
         )
-        await self._intake.take(edge, now)
+        if kind is EdgeKind.CONFIRMED:
+            # As with a camera: closed by a person while it still stands, it is raised anew after a while.
+            await self._intake.reconcile((edge,), now, watcher="", said_at=now)
+        else:
+            await self._intake.take(edge, now)
 
 
 def _standing(open_alarms: Sequence[Alarm], hazard: HazardCode) -> set[str]:

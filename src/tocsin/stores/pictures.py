@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tocsin.core.errors import StoreError, StoreFullError
@@ -20,6 +22,10 @@ class FilePictures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        # What a killed process had not named yet. If another centre is writing one now, it answers that
+        # the picture was not taken, and the watcher sends it again.
+        for part in folder.glob("*/.*.part"):
+            part.unlink(missing_ok=True)
 
     async def put(self, picture: RedactedPicture) -> str:
         """Durable when it returns: written aside, synced, then named. Raises StoreError kinds."""
@@ -35,8 +41,12 @@ class FilePictures:
             return None
 
     async def drop(self, digests: Sequence[str]) -> None:
-        for digest in digests:
-            await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
+        """Those that are gone already are as good. Raises StoreError."""
+        try:
+            for digest in digests:
+                await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
+        except OSError as error:
+            raise self._explained(error) from error
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.jpg"
@@ -59,10 +69,14 @@ class FilePictures:
             finally:
                 os.close(folder)
         except OSError as error:
-            aside.unlink(missing_ok=True)
-            kind = StoreFullError if error.errno == 28 else StoreError
-            raise kind(
-                error.strerror or "the picture cannot be written",
-                where=f"pictures in {self._folder}",
-                hint="free space or mend the folder's rights; the watcher keeps the picture meanwhile",
-            ) from error
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise self._explained(error) from error
+
+    def _explained(self, error: OSError) -> StoreError:
+        kind = StoreFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+        return kind(
+            error.strerror or "the picture cannot be written",
+            where=f"pictures in {self._folder}",
+            hint="free space or mend the folder's rights; the watcher keeps the picture meanwhile",
+        )
