@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,19 @@ def a_picture(seed: int = 1) -> RedactedPicture:
     return redact(pixels, Region(0.2, 0.2, 0.4, 0.4))
 
 
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that takes no new files."""
+    folder = tmp_path / "locked"
+    folder.mkdir(0o500)
+    yield folder
+    folder.chmod(0o700)
+
+
 async def test_a_picture_comes_back_byte_for_byte(tmp_path: Path) -> None:
     store, picture = FilePictures(tmp_path / "deep" / "pictures"), a_picture()
     digest = await store.put(picture)
@@ -36,7 +50,7 @@ async def test_the_same_picture_twice_is_one_file(tmp_path: Path) -> None:
     store = FilePictures(tmp_path)
     assert await store.put(a_picture()) == await store.put(a_picture())
     await store.put(a_picture(2))
-    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 2
+    assert len(files(tmp_path)) == 2
 
 
 async def test_what_is_not_there_is_none(tmp_path: Path) -> None:
@@ -65,7 +79,7 @@ async def test_invariant_4_it_takes_nothing_that_the_one_door_did_not_make(tmp_p
     store = FilePictures(tmp_path)
     with pytest.raises((TypeError, AttributeError)):
         await store.put(jpeg)  # pyright: ignore[reportArgumentType]
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files(tmp_path) == []
 
 
 async def test_a_write_that_was_killed_leaves_no_picture_and_is_tidied_up(tmp_path: Path) -> None:
@@ -97,12 +111,9 @@ async def test_a_full_disk_is_said_to_be_full_and_nothing_half_written_stays(tmp
 
 
 @pytest.mark.skipif(ROOT, reason="root may write everywhere")
-async def test_a_folder_that_may_not_be_written_to_is_a_store_error(tmp_path: Path) -> None:
-    store, picture = FilePictures(tmp_path), a_picture()
-    tmp_path.chmod(0o500)
+async def test_a_folder_that_may_not_be_written_to_is_a_store_error(locked: Path) -> None:
     with pytest.raises(StoreError):
-        await store.put(picture)
-    tmp_path.chmod(0o700)
+        await FilePictures(locked).put(a_picture())
 
 
 async def test_a_file_in_the_way_is_a_store_error_that_names_the_folder(tmp_path: Path) -> None:

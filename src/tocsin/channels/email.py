@@ -42,9 +42,6 @@ class EmailChannel:
         where = f"email via {settings.host}:{settings.port}"
         try:
             mail = self._mail(message)
-        except ValueError:
-            raise PermanentDeliveryError("the address is not an e-mail address", where=where) from None
-        try:
             # aiosmtplib's timeout is for each command: a slow server would add them up.
             async with asyncio.timeout(settings.timeout_s):
                 _, said = await aiosmtplib.send(
@@ -57,6 +54,8 @@ class EmailChannel:
                     start_tls=settings.tls == "starttls",
                     timeout=settings.timeout_s,
                 )
+        except ValueError:
+            raise PermanentDeliveryError("the address is not an e-mail address", where=where) from None
         except aiosmtplib.SMTPAuthenticationError as error:
             # RFC 4954, section 6: 454 is a temporary failure of the server's own.
             kind = PermanentDeliveryError if error.code >= 500 else TemporaryDeliveryError

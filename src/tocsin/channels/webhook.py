@@ -36,7 +36,10 @@ class WebhookChannel:
     async def send(self, message: Message) -> str:
         """Returns the status of the receiver. Raises DeliveryError kinds."""
         # Only the host is named anywhere: the path of a webhook is often its secret.
-        where = f"webhook to {_host(message.address)}"
+        host = _host(message.address)
+        where = f"webhook to {host or 'nowhere'}"
+        if not host:
+            raise PermanentDeliveryError("the address is not an http(s) URL", where=where)
         body = body_of(message)
         timestamp = str(int(self._clock.now().timestamp()))
         headers = {
@@ -69,10 +72,13 @@ class WebhookChannel:
 
 
 def _host(address: str) -> str:
+    """The host of an http(s) URL that can be called; empty for anything else."""
     try:
-        return urlsplit(address).hostname or "nowhere"
+        parts = urlsplit(address)
+        _ = parts.port  # raises for one that is none
     except ValueError:
-        return "nowhere"
+        return ""
+    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
 
 
 def signing_key(secret: SecretStr) -> bytes:
