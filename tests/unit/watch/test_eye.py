@@ -1,0 +1,265 @@
+"""The eye: looks become edges, blind looks clear nothing, nothing foreign gets in, pictures are redacted."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tests.support.running import distinct_columns, sharp_picture
+from tests.support.watching import (
+    AT_ONCE,
+    LOOK_S,
+    NOON,
+    NOTHING,
+    Raising,
+    Scripted,
+    a_frame,
+    a_picture,
+    an_address,
+    looks,
+)
+
+from tocsin.core.errors import ForeignLabelError
+from tocsin.core.hazards import Catalogue, HazardOverride
+from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, Region, SourceKind
+from tocsin.ports import Detector
+from tocsin.redact import RedactedPicture
+from tocsin.watch.eye import Eye, Seen
+from tocsin.watch.rules import rule_for
+from tocsin.watch.strip import StripPicture
+
+FLAME = rule_for(AT_ONCE.get("flame"))
+SIGHT = ("camera-covered",)
+
+
+def _eye(*detectors: Detector, catalogue: Catalogue = AT_ONCE) -> Eye:
+    return Eye(CameraId("cam-1"), an_address(), detectors, catalogue)
+
+
+def _edges(seen: Sequence[Seen]) -> list[Edge]:
+    return [edge for one in seen for edge in one.edges]
+
+
+def _pictures(seen: Sequence[Seen]) -> list[StripPicture]:
+    return [picture for one in seen for picture in one.pictures]
+
+
+def _watch(eye: Eye, count: int, *, from_s: float = 0.0) -> list[Seen]:
+    return [eye.look(frame) for frame in looks(count, from_s=from_s)]
+
+
+def test_a_confirmed_edge_says_what_where_when_and_why() -> None:
+    region = Region(0.1, 0.2, 0.3, 0.4)
+    eye = _eye(Scripted(*[{"flame": 0.8}] * 10, region=region))
+    (edge,) = _edges(_watch(eye, 10))
+    assert (edge.kind, edge.hazard, edge.region) == (EdgeKind.CONFIRMED, "flame", region)
+    assert (edge.source_kind, edge.source, edge.place) == (SourceKind.CAMERA, "cam-1", "hall")
+    assert edge.status is CapStatus.ACTUAL
+    assert edge.hits == FLAME.hits
+    assert edge.since == NOON
+    assert edge.captured_at > edge.since
+    assert edge.reason
+    assert eye.standing == (edge,)
+    assert not eye.troubled
+
+
+def test_too_few_hits_make_no_edge() -> None:
+    eye = _eye(Scripted(*[{"flame": 0.8}] * (FLAME.hits - 1)))
+    assert _edges(_watch(eye, 30)) == []
+    assert eye.standing == ()
+
+
+def test_a_hazard_that_is_gone_from_sight_is_cleared() -> None:
+    eye = _eye(Scripted(*[{"flame": 0.8}] * 10))
+    edges = _edges(_watch(eye, 60))
+    assert [edge.kind for edge in edges] == [EdgeKind.CONFIRMED, EdgeKind.CLEARED]
+    assert edges[0].id != edges[1].id
+    assert eye.standing == ()
+
+
+@pytest.mark.parametrize("after_cover", [0, 40])
+def test_invariant_2_a_covered_lens_never_clears_a_fire(after_cover: int) -> None:
+    """Seen in the open, then covered: the fire stands however long the cover does."""
+    covered = 200
+    fire = Scripted(*[{"flame": 0.9}] * 10)
+    lens = Scripted(*[NOTHING] * 10, *[{"camera-covered": 0.9}] * covered, labels=SIGHT, name="lens")
+    eye = _eye(fire, lens)
+    seen = _watch(eye, 10 + covered)
+    assert [(edge.kind, edge.hazard) for edge in _edges(seen)] == [
+        (EdgeKind.CONFIRMED, "flame"),
+        (EdgeKind.CONFIRMED, "camera-covered"),
+    ]
+    assert {edge.hazard for edge in eye.standing} == {"flame", "camera-covered"}
+    assert eye.troubled
+    if after_cover:
+        # Uncovered, and the fire is not to be seen: now, and only now, it is cleared.
+        later = _edges(_watch(eye, after_cover, from_s=(10 + covered) * LOOK_S))
+        assert [(edge.kind, edge.hazard) for edge in later] == [
+            (EdgeKind.CLEARED, "camera-covered"),
+            (EdgeKind.CLEARED, "flame"),
+        ]
+
+
+def test_invariant_2_a_doubtful_look_is_no_quiet_look() -> None:
+    """A lens that looks covered now and then, too seldom to be trouble: only the looks between count."""
+
+    def cleared_after_s(lens: list[dict[str, float]]) -> float:
+        fire = Scripted(*[{"flame": 0.9}] * 10)
+        eye = _eye(fire, Scripted(*[NOTHING] * 10, *lens, labels=SIGHT, name="lens"))
+        edges = _edges(_watch(eye, 100))
+        assert [edge.hazard for edge in edges] == ["flame", "flame"]
+        return (edges[1].captured_at - edges[0].captured_at).total_seconds()
+
+    assert cleared_after_s([{"camera-covered": 0.9}, NOTHING, NOTHING] * 30) > 1.5 * cleared_after_s([])
+
+
+def test_invariant_2_an_interruption_clears_nothing() -> None:
+    fire = Scripted(*[{"flame": 0.9}] * 10)
+    eye = _eye(fire)
+    assert len(_edges(_watch(eye, 10))) == 1
+    eye.interrupted()
+    assert fire.resets == 1
+    # Back after an hour: the hour does not count as quiet, so the first looks clear nothing.
+    assert _edges(_watch(eye, 4, from_s=3600.0)) == []
+    assert [edge.hazard for edge in eye.standing] == ["flame"]
+
+
+def test_a_covered_lens_still_lets_a_fire_be_confirmed() -> None:
+    fire = Scripted(*[{"flame": 0.9}] * 20)
+    lens = Scripted(*[{"camera-covered": 0.9}] * 20, labels=SIGHT, name="lens")
+    assert "flame" in {edge.hazard for edge in _edges(_watch(_eye(fire, lens), 20))}
+
+
+@pytest.mark.parametrize("label", ["person", "people", "face", "crowd", "pedestrian", "weapon", "", "Flame"])
+def test_invariant_3_a_detector_with_a_foreign_label_is_refused_by_name(label: str) -> None:
+    with pytest.raises(ForeignLabelError) as refused:
+        _eye(Scripted(labels=("flame", label), name="yolo-all"))
+    assert "yolo-all" in refused.value.where
+    assert repr(label) in refused.value.what
+    assert refused.value.permanent
+
+
+def test_invariant_3_one_that_only_staff_may_raise_is_foreign_too() -> None:
+    with pytest.raises(ForeignLabelError, match="medical"):
+        _eye(Scripted(labels=("flame", "medical")))
+
+
+def test_invariant_3_a_detector_without_labels_is_refused() -> None:
+    with pytest.raises(ForeignLabelError, match="no label"):
+        _eye(Scripted(labels=()))
+
+
+def test_invariant_3_a_label_that_was_not_promised_is_not_let_in() -> None:
+    eye = _eye(Scripted(*[{"smoke": 0.9, "person": 0.9, "medical": 0.9}] * 50, labels=("flame",)))
+    assert _edges(_watch(eye, 50)) == []
+    assert eye.standing == ()
+
+
+def test_a_label_promised_by_another_detector_is_not_let_in_either() -> None:
+    liar = Scripted(*[{"smoke": 0.99}] * 50, labels=("flame",), name="liar")
+    eye = _eye(liar, Scripted(labels=("smoke",), name="honest"))
+    assert _edges(_watch(eye, 50)) == []
+
+
+def test_the_surest_of_two_detectors_counts() -> None:
+    low, high = Region(0.0, 0.0, 0.1, 0.1), Region(0.5, 0.5, 0.6, 0.6)
+    eye = _eye(
+        Scripted(*[{"flame": 0.55}] * 10, region=low, name="one"),
+        Scripted(*[{"flame": 0.95}] * 10, region=high, name="two"),
+    )
+    (edge,) = _edges(_watch(eye, 10))
+    assert (edge.confidence, edge.region) == (0.95, high)
+
+
+def test_a_disabled_hazard_makes_no_edge() -> None:
+    catalogue = Catalogue({"flame": HazardOverride(enabled=False, on_delay_s=0.0)})
+    eye = _eye(Scripted(*[{"flame": 0.9, "smoke": 0.9}] * 60, labels=("flame", "smoke")), catalogue=catalogue)
+    assert [edge.hazard for edge in _edges(_watch(eye, 60))] == ["smoke"]
+
+
+def test_a_detector_that_raises_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _eye(Raising()).look(a_frame(0.0))
+
+
+def test_invariant_4_the_strip_is_before_at_and_after_and_all_of_it_is_redacted() -> None:
+    region = Region(0.4, 0.4, 0.5, 0.5)
+    eye = _eye(Scripted(*[NOTHING] * 40, *[{"flame": 0.9}] * 200, region=region))
+    shown = sharp_picture(640, 360)
+    seen = [eye.look(a_frame(frame.info.clock_s, picture=shown)) for frame in looks(180)]
+    (edge,) = _edges(seen)
+    strip = _pictures(seen)
+    assert [picture.role for picture in strip] == ["before"] * 3 + ["at"] + ["after"] * 4
+    assert [picture.index for picture in strip] == list(range(8))
+    assert {picture.edge_id for picture in strip} == {edge.id}
+    assert [picture.at for picture in strip] == sorted(picture.at for picture in strip)
+    assert strip[0].at < edge.since  # what was there before the first sign of it
+    assert strip[3].at == edge.captured_at
+    for picture in strip:
+        assert type(picture.picture) is RedactedPicture
+        assert picture.picture.region == region
+        assert distinct_columns(picture.picture.jpeg, Region(0.0, 0.0, 1.0, 0.39)) <= 97
+
+
+def test_the_strip_of_a_fire_at_the_very_start_has_no_before_and_no_hole() -> None:
+    eye = _eye(Scripted(*[{"flame": 0.9}] * 200))
+    strip = _pictures(_watch(eye, 180))
+    assert [picture.index for picture in strip] == list(range(len(strip)))
+    assert [picture.role for picture in strip].count("at") == 1
+    assert len(strip) <= 8
+
+
+def test_after_a_pause_one_picture_stands_for_those_that_were_due() -> None:
+    eye = _eye(Scripted(*[{"flame": 0.9}] * 200))
+    first = _watch(eye, 10)
+    late = [eye.look(a_frame(60.0))]
+    assert len([p for p in _pictures(first) if p.role == "at"]) == 1
+    (after,) = _pictures(late)
+    assert after.role == "after"
+
+
+def test_several_hazards_at_once_have_a_strip_each() -> None:
+    script = [{"flame": 0.9, "smoke": 0.9}] * 200
+    strip = _pictures(_watch(_eye(Scripted(*script, labels=("flame", "smoke"))), 180))
+    for edge_id in {picture.edge_id for picture in strip}:
+        mine = [picture.index for picture in strip if picture.edge_id == edge_id]
+        assert mine == list(range(len(mine)))
+        assert len(mine) <= 8
+    assert len({picture.edge_id for picture in strip}) == 2
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A flickering fire for an hour, at full HD: some frames are kept, never all of them."""
+    script = [{"flame": 0.9}] * 10 + [NOTHING] * 20
+    eye = _eye(Scripted(*script * 100))
+    shown = a_picture(1920, 1080)
+    one_frame = shown.nbytes
+    for frame in looks(30):
+        eye.look(a_frame(frame.info.clock_s, picture=shown))
+    gc.collect()
+    tracemalloc.start()
+    for frame in looks(150, from_s=30 * LOOK_S):
+        eye.look(a_frame(frame.info.clock_s, picture=shown))
+    gc.collect()
+    grown, _peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # numpy tells tracemalloc of its arrays: 150 kept frames would be 930 MB.
+    assert grown < 2 * one_frame
+
+
+def test_a_frame_belongs_to_the_camera_again_after_the_look() -> None:
+    """The strip keeps copies: a source that reuses its buffer does not change what was remembered."""
+    eye = _eye(Scripted(*[NOTHING] * 6, *[{"flame": 0.9}] * 10))
+    shown = np.full((180, 320, 3), 200, np.uint8)
+    seen: list[Seen] = []
+    for frame in looks(16):
+        seen.append(eye.look(a_frame(frame.info.clock_s, picture=shown)))
+        if len(seen) == 6:
+            shown[:] = 0
+    before = [p.picture.sha256 for p in _pictures(seen) if p.role == "before"]
+    at = [p.picture.sha256 for p in _pictures(seen) if p.role == "at"]
+    assert before
+    assert at[0] not in before[:1]
