@@ -15,7 +15,7 @@ from tocsin.config import Camera, Config, Secrets, camera_credentials
 from tocsin.core.errors import TocsinError
 from tocsin.core.hazards import Signal
 from tocsin.core.observation import CameraId, CapStatus
-from tocsin.flows.oversee import DISK_LOW_SHARE
+from tocsin.core.sight import DISK_LOW_SHARE
 from tocsin.ports import Clock
 from tocsin.sources.opening import open_source
 from tocsin.web.render import asset

@@ -8,6 +8,10 @@ from enum import StrEnum
 
 from tocsin.core.observation import CameraId, Edge, PlaceId
 
+DISK_LOW_SHARE = 0.05
+DISK_CLEAR_SHARE = 0.08
+"""Less free space than the first share of the disk is a trouble, until there is more than the second."""
+
 
 class Sight(StrEnum):
     """Whether a camera can be relied on now."""

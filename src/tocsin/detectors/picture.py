@@ -311,11 +311,13 @@ class PictureDetector:
 
     def __init__(self) -> None:
         self._shape: tuple[int, ...] = ()
+        self._reference = Reference()
         self.reset()
 
     def reset(self) -> None:
-        """Forget the camera's own view and everything recent."""
-        self._stillness, self._reference = Stillness(), Reference()
+        """Forget what is recent. The camera's own view is kept: a lens that was covered when the stream
+        broke off is still covered when it is back, and must not become the new view."""
+        self._stillness = Stillness()
         self._clock_s: float | None = None
         self._answer: tuple[Observation, ...] = ()
 
@@ -324,6 +326,7 @@ class PictureDetector:
         clock_s = frame.info.clock_s
         if self._shape != frame.picture.shape:
             self.reset()
+            self._reference = Reference()
             self._shape = frame.picture.shape
         gap_s = 0.0 if self._clock_s is None else clock_s - self._clock_s
         if self._clock_s is not None and 0.0 <= gap_s < MIN_GAP_S:

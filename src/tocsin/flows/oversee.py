@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from tocsin.core.alarm import Alarm
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE
 from tocsin.flows.intake import Intake
 from tocsin.flows.operate import lift
 from tocsin.flows.policy import Policy, Ring
@@ -16,8 +17,6 @@ from tocsin.ports import Pictures, Store
 
 WATCHER_SILENT = HazardCode("watcher-silent")
 DISK_LOW = HazardCode("disk-low")
-DISK_LOW_SHARE = 0.05
-DISK_CLEAR_SHARE = 0.08
 
 _WATCHER = UUID("5b8a8f39-2e9a-5e14-8c3f-0c6f6f1f9f31")
 SWEEP = 500

@@ -13,7 +13,7 @@ import structlog
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.core.persistence import Look
-from tocsin.core.sight import CameraHealth, Heartbeat, Sight
+from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight
 from tocsin.ports import Clock
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
@@ -27,8 +27,6 @@ TICK_S = 1.0
 SILENT_AFTER_S = 5.0
 """No analysed frame for this long is silence; the hazard's on-delay comes on top."""
 STOP_WITHIN_S = 15.0
-DISK_LOW_SHARE = 0.05
-DISK_CLEAR_SHARE = 0.08
 
 
 @dataclass(slots=True)

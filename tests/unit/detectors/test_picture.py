@@ -105,6 +105,16 @@ def test_a_cover_is_not_learned_as_the_new_background() -> None:
     assert not troubles(back, detector)
 
 
+def test_invariant_2_a_cover_outlives_a_broken_stream() -> None:
+    detector = PictureDetector()
+    scene = CoveredScene(6, 1000, WIDTH, HEIGHT)
+    assert "camera-covered" in troubles(shown(scene, 14), detector)
+    detector.reset()
+    later = ((20 + k / 5, scene.render(20 + k / 5)) for k in range(50))
+    seen = troubles(later, detector)["camera-covered"]
+    assert len(seen) > 40, "still covered, from the first looks on"
+
+
 @pytest.mark.parametrize("weather", ["plain", "rain", "headlights", "low-sun", "lamp"])
 def test_calm_weathers_are_no_trouble(weather: Weather) -> None:
     assert not troubles(shown(calm(weather), 20))
