@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -121,14 +122,15 @@ class RunningCentre:
     def watcher(self, name: str = "w1") -> httpx.Client:
         return self.guest(authorization=f"Bearer {self.token(name)}")
 
-    def staff(self, name: str = "ana", *, accept: str = "text/html") -> httpx.Client:
+    @contextmanager
+    def staff(self, name: str = "ana", *, accept: str = "text/html") -> Generator[httpx.Client]:
         """Somebody signed in, whose requests come from the console's own pages."""
         known = {account.username for account in self.do(lambda c: c.house.accounts.all())}
         if name not in known:
             self.user(name)
-        client = self.guest(origin=self.url, accept=accept)
-        assert client.post("/sign-in/once", data={"token": self.link(name)}).status_code == 303
-        return client
+        with self.guest(origin=self.url, accept=accept) as client:
+            assert client.post("/sign-in/once", data={"token": self.link(name)}).status_code == 303
+            yield client
 
     def alarms(self) -> list[dict[str, Any]]:
         """The open alarms, as staff read them."""
