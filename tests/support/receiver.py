@@ -55,7 +55,7 @@ class Answer:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
-    instead: Callable[[Callable[[bytes], bool]], None] | None = None
+    instead: Callable[[Callable[[bytes], bool]], object] | None = None
 
 
 class _Server(ThreadingHTTPServer):
