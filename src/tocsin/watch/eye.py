@@ -17,7 +17,7 @@ from tocsin.core.observation import (
     PlaceId,
     SourceKind,
 )
-from tocsin.core.persistence import Change, Look, Track, step
+from tocsin.core.persistence import Change, Look, Rule, Track, step
 from tocsin.ports import Detector, Frame
 from tocsin.watch.rules import rule_for
 from tocsin.watch.strip import Strip, StripPicture
@@ -38,9 +38,13 @@ class Watched:
     hazard: Hazard
     track: Track = field(default_factory=Track)
     standing: Edge | None = None
+    rule: Rule = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rule = rule_for(self.hazard)
 
     def look(self, look: Look) -> Change | None:
-        self.track, change = step(rule_for(self.hazard), self.track, look)
+        self.track, change = step(self.rule, self.track, look)
         return change
 
 
@@ -112,7 +116,7 @@ class Eye:
         best = self._observe(frame)
         blind = any(
             w.hazard.family is Family.SIGHT
-            and (w.standing is not None or _confidence(best, code) >= rule_for(w.hazard).enter)
+            and (w.standing is not None or _confidence(best, code) >= w.rule.enter)
             for code, w in self._watched.items()
         )
         edges: list[Edge] = []
