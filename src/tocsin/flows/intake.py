@@ -66,6 +66,10 @@ class Intake:
         if not (hazard.raised_by.staff if by_staff else hazard.raised_by.detector):
             who = "staff" if by_staff else "a detector"
             raise NotAllowedError(f"{hazard.name!r} is not raised by {who}", where=f"edge {edge.id}")
+        if any("\x00" in text for text in (edge.id, edge.source, edge.place, edge.reason)):
+            # PostgreSQL keeps none. A refusal for good: sent again and again, it would hold up all that
+            # waits behind it in the watcher's spool.
+            raise InvalidEdgeError("a NUL character is in its names", where="edge")
         async with self._store.deciding() as unit:
             known = await unit.edges.receipt(edge.id)
             if known is not None:
