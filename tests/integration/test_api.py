@@ -217,7 +217,9 @@ def test_invariant_4_a_sharp_picture_is_mosaiced_before_it_is_stored(
     assert distinct_columns(sharp) > 900  # the measure sees what is to be seen
     edge = an_edge("smoke", source=f"cam-sharp-{region}")
     alarm_id = post_edge(watcher, edge).json()["alarm_id"]
-    params = {} if region is None else {"region": f"{region.x0},{region.y0},{region.x1},{region.y1}"}
+    params: dict[str, Any] = (
+        {} if region is None else {"region": f"{region.x0},{region.y0},{region.x1},{region.y1}"}
+    )
     picture_id = put_picture(watcher, edge, data=sharp, **params).json()["picture_id"]
     assert alarm_id
     shown = staff.get(f"/pictures/{picture_id}.jpg").content
@@ -306,7 +308,7 @@ def test_an_edge_has_eight_pictures_and_no_more(watcher: httpx.Client, staff: ht
     ],
 )
 def test_a_picture_that_does_not_fit_its_strip_is_refused(
-    watcher: httpx.Client, params: dict[str, str]
+    watcher: httpx.Client, params: dict[str, Any]
 ) -> None:
     edge = an_edge("smoke", source="cam-strip")
     post_edge(watcher, edge)

@@ -16,6 +16,7 @@ from uuid import uuid4
 import cv2
 import httpx
 import numpy as np
+import structlog
 
 from tocsin import wiring
 from tocsin.config import Config, Secrets, from_values
@@ -26,6 +27,14 @@ from tocsin.ports import Picture
 from tocsin.wire import edge_codec
 
 T = TypeVar("T")
+
+# Without this a failure is told with every local variable, which takes seconds to draw.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 PASSWORD = "correct horse battery"
 HOST = "127.0.0.1"
@@ -172,7 +181,7 @@ def post_edge(watcher: httpx.Client, edge: Edge) -> httpx.Response:
 
 
 def put_picture(
-    watcher: httpx.Client, edge: Edge, index: int = 0, data: bytes | None = None, **params: str
+    watcher: httpx.Client, edge: Edge, index: int = 0, data: bytes | None = None, **params: Any
 ) -> httpx.Response:
     query = {"role": "at", "at": edge.captured_at.isoformat()} | params
     content = sharp_jpeg() if data is None else data
