@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import json
 import pkgutil
 import re
 import shlex
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def _blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def _without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def _rows(text: str) -> Iterator[list[str]]:
     """The cells of each table row."""
     for line in text.splitlines():
@@ -79,9 +84,8 @@ COMMANDS = _commands()
 
 
 def _options(command: Any) -> set[str]:
-    return {name for one in command.params if one.param_type_name == "option" for name in one.opts} | {
-        "--help"
-    }
+    options = [one for one in command.params if one.param_type_name == "option"]
+    return {name for option in options for name in option.opts} | {"--help"}
 
 
 def _uses(text: str) -> Iterator[str]:
@@ -113,14 +117,12 @@ def _check_use(use: str) -> None:
 @every_page
 def test_every_command_in_the_docs_exists(page: Path) -> None:
     for use in _uses(page.read_text(encoding="utf-8")):
-        # `tocsin hazards`, but not a sentence such as "tocsin watch service"
         _check_use(use)
 
 
 def test_a_wrong_command_or_option_would_be_found() -> None:
-    uses = list(
-        _uses("`tocsin serv` and `tocsin user add --nope`\n```sh\nsudo x\n  tocsin watch --log\n```\n")
-    )
+    page = "`tocsin serv` and `tocsin user add --nope`\n```sh\nsudo x\n  tocsin watch --log\n```\n"
+    uses = list(_uses(page))
     assert len(uses) == 3
     for use in uses:
         with pytest.raises(AssertionError):
@@ -215,10 +217,8 @@ def test_every_documented_default_is_the_real_one(path: str) -> None:
             assert field.default is None
             assert said == "the catalogue's", key
         else:
-            default: Any = field.default
-            real = list(default) if isinstance(default, tuple) else default
-            read = tomllib.loads(f"x = {said.strip('`')}")["x"]
-            assert read == (str(real) if isinstance(real, Path) else real), key
+            real = json.loads(json.dumps(field.default, default=str))  # tuples as lists, paths as text
+            assert tomllib.loads(f"x = {said.strip('`')}")["x"] == real, key
 
 
 def test_every_secret_is_documented() -> None:
@@ -276,7 +276,8 @@ def test_the_error_codes_of_the_code_and_of_the_manual_are_the_same() -> None:
 
 
 def test_the_findings_of_the_doctor_and_of_the_manual_are_the_same() -> None:
-    assert _codes_under("What the doctor finds") == _constants("doctor.py", "Finding", 1)
+    found = _constants("doctor.py", "Finding", 1)
+    assert _codes_under("What the doctor finds") == {"config"} | (found - _error_codes())
 
 
 # --- generated pages ----------------------------------------------------------------------------------
@@ -304,13 +305,11 @@ def test_the_states_page_is_what_the_script_writes() -> None:
     assert text == _script("diagram").rewritten(text, diagram()), "run script/diagram.py"
 
 
-@pytest.mark.parametrize(
-    "spoil", [lambda text: text.replace("<!-- hazards:end -->", ""), lambda text: text * 2]
-)
-def test_a_page_without_its_markers_is_refused(spoil: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_page_without_its_markers_is_refused(times: int) -> None:
     text = (REFERENCE / "hazards.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="needs"):
-        _script("hazards_page").rewritten(spoil(text), "")
+        _script("hazards_page").rewritten(text * times, "")
 
 
 def test_the_hazards_page_names_what_the_detectors_look_for() -> None:
@@ -369,9 +368,7 @@ def test_the_receiver_in_the_manual_takes_our_signature_and_no_other() -> None:
 def _anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as code hosts make them."""
     found: set[str] = set()
-    for heading in re.findall(
-        r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S), re.MULTILINE
-    ):
+    for heading in re.findall(r"^#+ (.*)$", _without_blocks(text), re.MULTILINE):
         kept = re.sub(r"[^\w\- ]", "", heading.lower())
         found.add(kept.strip().replace(" ", "-"))
     return found
@@ -379,7 +376,7 @@ def _anchors(text: str) -> set[str]:
 
 @every_page
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = _without_blocks(page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
             continue
@@ -395,19 +392,21 @@ def test_the_index_leads_to_every_page() -> None:
     text = (DOCS / "index.md").read_text(encoding="utf-8")
     linked = {(DOCS / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)", text)}
     for page in DOCS.rglob("*.md"):
-        assert page in linked or page.parent in linked or page.name == "index.md", (
-            f"{_name(page)} is not linked"
-        )
+        there = page in linked or page.parent in linked or page.name == "index.md"
+        assert there, f"{_name(page)} is not linked"
 
 
 FORBIDDEN = re.compile(
-    r"\b(?:sessions?|agents?|sandbox\w*|LLM|chatbot)\b"
-    r"|(?<![\w.])/(?:work|root|home|tmp|mnt)/|pypi\.org|registry\.npmjs|localhost:\d+/simple",
+    r"\b(?:agents?|sandbox\w*|LLM|chatbot)\b"
+    r"|(?<![\w.])/(?:work|root|home|tmp|mnt)/|pypi\.org|registry\.npmjs|/simple\b",
     re.IGNORECASE,
 )
+SESSION = re.compile(r"\bsessions?\b", re.IGNORECASE)
 
 
 @every_page
 def test_no_page_speaks_of_the_place_where_it_was_written(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert [found.group() for found in FORBIDDEN.finditer(text)] == []
+    assert FORBIDDEN.search(text) is None
+    # Decisions may speak of the console's signed-in sessions; readers of the manual are "signed in".
+    assert page.is_relative_to(DOCS / "decisions") or SESSION.search(text) is None
