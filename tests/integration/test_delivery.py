@@ -369,9 +369,7 @@ async def test_a_trouble_whose_raising_was_cut_off_is_raised_and_cleared_in_orde
     await failing(site, receiver, 503, 2)
     found = ChannelHealth("webhook", 3, after(0), None, "the receiver answered 503", "9f0c3a52")
     async with site.store.writing() as unit:
-        await unit.channels.put(
-            ChannelHealth("webhook", 3, after(0), None, "the receiver answered 503", edge_id)
-        )
+        await unit.channels.put(found)
     receiver.answer = lambda _: Answer()
     await work(site, 100)
     assert [a.state for a in await trouble(site)] == [AlarmState.RTN_UNACK]
