@@ -24,6 +24,7 @@ OVERSEE_S = 2.0
 DRAIN_S = 3.0
 """How long a centre that ends waits for pages that are just being sent."""
 SWEEP_S = 3600.0
+FAILING_S = 15.0
 
 
 class Background:
@@ -36,6 +37,7 @@ class Background:
         self._clock = clock
         self._due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._fine_s: dict[str, float] = {}
 
     def ring(self) -> None:
         """Something was committed: there may be pages to send, and consoles to tell."""
@@ -43,11 +45,17 @@ class Background:
         self._live.ring()
 
     def start(self) -> None:
+        self._fine_s = dict.fromkeys(("delivery", "oversee"), self._clock.monotonic_s())
         self._tasks = [
             asyncio.create_task(self._deliver(), name="delivery"),
             asyncio.create_task(self._watch(), name="oversee"),
             asyncio.create_task(self._tell(), name="live"),
         ]
+
+    def failing(self) -> list[str]:
+        """The loops that have not got through a round for FAILING_S: a live process with dead hands."""
+        late_s = self._clock.monotonic_s() - FAILING_S
+        return [name for name in ("delivery", "oversee") if self._fine_s.get(name, late_s) < late_s]
 
     async def stop(self) -> None:
         self._live.close()
@@ -81,7 +89,9 @@ class Background:
     async def _guarded(self, what: str, act: Callable[[], Awaitable[object]]) -> object:
         """Runs one round; whatever goes wrong is told, and the next round comes after a breath."""
         try:
-            return await act()
+            done = await act()
+            self._fine_s[what] = self._clock.monotonic_s()
+            return done
         except TocsinError as error:
             log.error("loop-failed", loop=what, code=error.code, error=str(error))
         except Exception:

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from tocsin import __version__, doctor, launch, wiring
 from tocsin.clocks import SystemClock
@@ -55,6 +55,7 @@ Sources = Annotated[
 def main() -> None:
     """The entry point: a TocsinError becomes one line and exit status 2."""
     no_core_dumps()  # the watcher holds unredacted frames, and so does the centre while it redacts them again
+    os.umask(0o077)  # alarms, pictures and logs are for this account alone
     try:
         app()
     except TocsinError as error:
@@ -153,7 +154,16 @@ def demo(
 def hazards(config: ConfigOption = None) -> None:
     """List the closed catalogue of hazards."""
     catalogue = _config(config).catalogue() if config else Catalogue()
-    table = Table("No.", "Code", "Hazard", "Signal", "Raised by", "On-delay", "Off-delay", "Latching")
+    table = Table(
+        "No.",
+        Column("Code", no_wrap=True),
+        "Hazard",
+        "Signal",
+        "Raised by",
+        "On-delay",
+        "Off-delay",
+        "Latching",
+    )
     for hazard in sorted(catalogue, key=lambda h: h.number):
         table.add_row(
             str(hazard.number),

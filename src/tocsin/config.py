@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import socket
 import tomllib
 import types
 import typing
@@ -26,6 +27,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -51,6 +53,7 @@ from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -65,6 +68,10 @@ def _zone(text: str) -> str:
         near = difflib.get_close_matches(text, sorted(available_timezones()), n=1)
         raise ValueError("no such time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
     return text
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _clock_time(value: object) -> object:
@@ -101,7 +108,22 @@ class Centre(_Section):
 
     @property
     def console_url(self) -> str:
-        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+        """Where responders find the console; a host that means "all addresses" is no address."""
+        host = socket.gethostname() if self.host in ANY_HOST else self.host
+        return (self.url or f"http://{_bracketed(host)}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """How processes on this machine reach the centre, past any proxy in front of it."""
+        host = "127.0.0.1" if self.host in ANY_HOST else self.host
+        return f"http://{_bracketed(host)}:{self.port}"
+
+    @field_validator("database")
+    @classmethod
+    def _no_secret_in_database(cls, value: str) -> str:
+        if "://" in value and urlsplit(value).password:
+            raise ValueError("it holds a password; take it out and set TOCSIN_DATABASE_PASSWORD")
+        return value
 
     @property
     def database_url(self) -> str:
@@ -235,7 +257,8 @@ class Keep(_Section):
 class Secrets(BaseSettings):
     """Secrets, from the environment only; printed as asterisks wherever they get to."""
 
-    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore")
+    # A variable that is set to nothing is not set: an empty token would be a wrong one, found out late.
+    model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", env_ignore_empty=True)
 
     watcher_token: SecretStr | None = None
     email_password: SecretStr | None = None

@@ -229,7 +229,9 @@ class Launch:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=2.0, trust_env=False).is_success
+            return httpx.get(
+                f"{self.config.centre.local_url}/healthz", timeout=2.0, trust_env=False
+            ).is_success
         except httpx.HTTPError:
             return False
 

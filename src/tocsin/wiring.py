@@ -162,6 +162,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         renderer=renderer,
         live=live,
         secure_cookies=config.centre.console_url.startswith("https://"),
+        failing_loops=background.failing,
     )
     webhook = channels.get("webhook")
 
@@ -243,7 +244,7 @@ def build_watcher(
     ring = threading.Event()
     spool = Spool(config.watcher.data_dir / "spool.sqlite")
     emitter = Emitter(spool, ring)
-    client = CentreClient(config.watcher.centre or config.centre.console_url, secrets.watcher_token)
+    client = CentreClient(config.watcher.centre or config.centre.local_url, secrets.watcher_token)
 
     posts: list[tuple[CameraWorker, str, Address, float]] = []
     for camera in config.camera:

@@ -62,6 +62,12 @@ class InvalidEdgeError(TocsinError):
     code = "invalid-edge"
 
 
+class InvalidInputError(TocsinError):
+    """Something that a person gave does not fit: a choice outside its list, a text that is too long."""
+
+    code = "invalid-input"
+
+
 class NotFoundError(TocsinError):
     """There is nothing by that name."""
 

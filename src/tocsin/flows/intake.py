@@ -24,7 +24,7 @@ from tocsin.core.alarm import (
 from tocsin.core.errors import InvalidEdgeError, NotAllowedError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
-from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
@@ -74,7 +74,7 @@ class Intake:
             known = await unit.edges.receipt(edge.id)
             if known is not None:
                 return known
-            edge, timing = _timed(edge, now)
+            edge, timing = _timed(self._as_here(edge), now)
             verdict = triage(edge, await unit.alarms.open(), self._policy.catalogue)
             alarm = await self._apply(unit, edge, verdict, timing, now)
             receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
@@ -82,6 +82,12 @@ class Intake:
             await unit.edges.record(edge, receipt, received_at=now, late_s=late_s, watcher=watcher)
         self._ring()
         return receipt
+
+    def _as_here(self, edge: Edge) -> Edge:
+        """On a site that is being set up everything is a drill, whatever a watcher believes."""
+        if edge.status is CapStatus.ACTUAL and self._policy.status is not CapStatus.ACTUAL:
+            return replace(edge, status=self._policy.status)
+        return edge
 
     async def report(self, report: StaffReport, now: datetime) -> EdgeReceipt:
         """A staff report, as an edge of the place. Raises InvalidEdgeError for an unknown place."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from tocsin.core.alarm import MAX_SILENCE, Alarm, AlarmId, Move, Silence, SilenceKind, make
-from tocsin.core.errors import IllegalMoveError, NotFoundError, SilenceError
+from tocsin.core.errors import IllegalMoveError, InvalidInputError, NotFoundError, SilenceError
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
@@ -45,7 +45,8 @@ MAX_NOTE = 300
 
 
 class Operate:
-    """The moves of people. Each raises NotFoundError, IllegalMoveError or SilenceError, changing nothing."""
+    """The moves of people. Each raises NotFoundError, IllegalMoveError, InvalidInputError or SilenceError,
+    changing nothing."""
 
     def __init__(self, store: Store, policy: Policy, ring: Ring) -> None:
         self._store = store
@@ -69,7 +70,7 @@ class Operate:
     async def resolve(self, alarm_id: AlarmId, by: str, outcome: str, note: str, now: datetime) -> Alarm:
         """Closes the alarm with an outcome of the list. If a camera goes on seeing it, it comes back."""
         if outcome not in OUTCOMES:
-            raise IllegalMoveError(
+            raise InvalidInputError(
                 f"outcome {outcome!r} is not known", where="resolve", hint=f"one of {', '.join(OUTCOMES)}"
             )
         note = note_of(note)
@@ -88,7 +89,7 @@ class Operate:
     ) -> Alarm:
         """Silences the alarm's points for a while; the condition stays visible."""
         if reason not in SHELVE_REASONS:
-            raise SilenceError(
+            raise InvalidInputError(
                 f"reason {reason!r} is not known", where="shelve", hint=f"one of {', '.join(SHELVE_REASONS)}"
             )
         note = note_of(note)
@@ -141,10 +142,10 @@ async def lift(unit: Unit, policy: Policy, alarm: Alarm, by: str, why: str, now:
 
 
 def note_of(text: str) -> str:
-    """The note on one line, without control characters. Raises IllegalMoveError if it is too long."""
+    """The note on one line, without control characters. Raises InvalidInputError if it is too long."""
     note = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     if len(note) > MAX_NOTE:
-        raise IllegalMoveError(f"the note is longer than {MAX_NOTE} characters", where="note")
+        raise InvalidInputError(f"the note is longer than {MAX_NOTE} characters", where="note")
     return note
 
 

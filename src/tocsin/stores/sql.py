@@ -209,5 +209,7 @@ def explained(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
         return StoreError(
             "it cannot be reached", where=where, hint="is the server running, and the address right?"
         )
+    if "password authentication failed" in said or "no password supplied" in said:
+        return StoreError("it refuses our password", where=where, hint="see TOCSIN_DATABASE_PASSWORD")
     hint = "this file was not made by Tocsin: name another" if "not a database" in said else ""
     return StoreError(said.splitlines()[0] if said else type(error).__name__, where=where, hint=hint)

@@ -18,6 +18,7 @@ from tocsin.core.errors import (
     ConfigError,
     IllegalMoveError,
     InvalidEdgeError,
+    InvalidInputError,
     NotAllowedError,
     NotFoundError,
     PictureError,
@@ -51,6 +52,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (EdgeUnknownError, 409),
     (PictureError, 415),
     (InvalidEdgeError, 422),
+    (InvalidInputError, 422),
     (UnknownHazardError, 422),
     (SilenceError, 422),
     (ConfigError, 422),
@@ -95,10 +97,13 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
-        """Whether the centre can reach its database; for supervisors, without sign-in."""
+        """Whether the database answers and the loops run; for supervisors, without sign-in."""
         async with house.store.reading() as unit:
             await unit.journal.last_number()
-        return JSONResponse({"ok": True, "version": __version__})
+        failing = house.failing_loops()
+        return JSONResponse(
+            {"ok": not failing, "failing": failing, "version": __version__}, 503 if failing else 200
+        )
 
     app.mount("/static", StaticFiles(directory=HERE / "static", check_dir=False), name="static")
     app.add_middleware(Guard)

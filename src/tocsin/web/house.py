@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One centre. `secure_cookies` is false only for plain http on this machine."""
+    """One centre. `secure_cookies` is false only for plain http on this machine; `failing_loops` names the
+    background loops that have not succeeded for a while."""
 
     policy: Policy
     store: Store
@@ -34,6 +36,7 @@ class House:
     renderer: Renderer
     live: Live
     secure_cookies: bool
+    failing_loops: Callable[[], list[str]]
 
 
 def _house(request: Request) -> House:

@@ -27,6 +27,11 @@ def _board(house: House) -> Board:
     return Board(house.store, house.policy)
 
 
+def _failing(house: House) -> list[str]:
+    texts = {"delivery": "No page is being sent", "oversee": "Silent watchers go unnoticed"}
+    return [f"{texts[name]}: the centre's {name} loop fails; see its log." for name in house.failing_loops()]
+
+
 @router.get("/")
 async def alarms(house: HouseDep, user: User) -> HTMLResponse:
     """The board: open alarms and what is seen."""
@@ -38,7 +43,7 @@ async def alarms(house: HouseDep, user: User) -> HTMLResponse:
             user,
             alarms=await board.alarms(now),
             cameras=await board.cameras(now),
-            warnings=board.warnings(now),
+            warnings=[*_failing(house), *board.warnings(now)],
         )
     )
 
