@@ -53,15 +53,15 @@ class Cluster:
         """Raises ServerMissingError."""
         self._programs = programs()
         # Short, because a socket's path has at most 107 characters.
-        self._folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
-        self._data = self._folder / "data"
-        self._log = self._folder / "log"
+        self.folder = Path(tempfile.mkdtemp(prefix="tocsin-pg-"))
+        self._data = self.folder / "data"
+        self._log = self.folder / "log"
         self._numbers = itertools.count(1)
         self._server: subprocess.Popen[Any] | None = None
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             owner = _unprivileged()
-            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            os.chown(self.folder, owner.pw_uid, owner.pw_gid)
             self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
     def __enter__(self) -> Self:
@@ -87,13 +87,13 @@ class Cluster:
                     str(self._programs / "postgres"),
                     "-D", str(self._data),
                     "-c", "listen_addresses=",
-                    "-c", f"unix_socket_directories={self._folder}",
+                    "-c", f"unix_socket_directories={self.folder}",
                     "-c", "shared_buffers=32MB",
                     "-c", "max_connections=100",
                 ],
                 stdout=log,
                 stderr=log,
-                cwd=self._folder,
+                cwd=self.folder,
                 start_new_session=True,  # Ctrl-C is for the tests; they end the server in order
                 **self._as,
             )  # fmt: skip
@@ -117,17 +117,17 @@ class Cluster:
 
     def close(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str) -> str:
         """As it stands in a site's configuration."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self._folder}"
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Runs it with psql, outside of a transaction; what it printed."""
         return self._run(
             "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1",
-            "-h", str(self._folder), "-U", SUPERUSER, "-d", database, "-c", statement,
+            "-h", str(self.folder), "-U", SUPERUSER, "-d", database, "-c", statement,
         )  # fmt: skip
 
     @contextmanager
@@ -146,7 +146,7 @@ class Cluster:
             capture_output=True,
             text=True,
             check=True,
-            cwd=self._folder,
+            cwd=self.folder,
             **self._as,
         ).stdout
 
