@@ -152,13 +152,10 @@ def test_an_unreadable_body_names_the_page_that_helps(watcher: httpx.Client) -> 
     assert "docs/reference/watcher-api.md" in error["hint"]
 
 
-@pytest.mark.parametrize("hazard", ["person", "crowd", "", "Flame", "fire"])
+@pytest.mark.parametrize("hazard", ["person", "crowd", "", "Flame", "fire", "smok"])
 def test_invariant_5_what_is_not_in_the_catalogue_is_refused(watcher: httpx.Client, hazard: str) -> None:
-    _told(post_edge(watcher, an_edge(hazard)), 422, "unknown-hazard")
-
-
-def test_the_nearest_hazard_is_named(watcher: httpx.Client) -> None:
-    assert "smoke" in _told(post_edge(watcher, an_edge("smok")), 422, "unknown-hazard")["hint"]
+    error = _told(post_edge(watcher, an_edge(hazard)), 422, "unknown-hazard")
+    assert hazard != "smok" or "smoke" in error["hint"]
 
 
 def test_a_watcher_cannot_speak_for_staff(watcher: httpx.Client) -> None:
@@ -216,12 +213,9 @@ def test_invariant_4_a_sharp_picture_is_mosaiced_before_it_is_stored(
     sharp = sharp_jpeg(seed=7)
     assert distinct_columns(sharp) > 900  # the measure sees what is to be seen
     edge = an_edge("smoke", source=f"cam-sharp-{region}")
-    alarm_id = post_edge(watcher, edge).json()["alarm_id"]
-    params: dict[str, Any] = (
-        {} if region is None else {"region": f"{region.x0},{region.y0},{region.x1},{region.y1}"}
-    )
-    picture_id = put_picture(watcher, edge, data=sharp, **params).json()["picture_id"]
-    assert alarm_id
+    post_edge(watcher, edge)
+    text = "" if region is None else f"{region.x0},{region.y0},{region.x1},{region.y1}"
+    picture_id = put_picture(watcher, edge, data=sharp, region=text).json()["picture_id"]
     shown = staff.get(f"/pictures/{picture_id}.jpg").content
     if region is None or region.x0 > 0:
         outside = Region(0.0, 0.5, 1.0, 1.0)
