@@ -109,9 +109,9 @@ def require_same_origin(request: Request) -> None:
         if site in ("same-origin", "none"):
             return
     else:
-        origin = request.headers.get("origin", "")
         # Compared as text: urlsplit raises for some of what a stranger may send here.
-        if origin.partition("://")[2] == request.headers.get("host", "-"):
+        origin = request.headers.get("origin", "").partition("://")[2]
+        if origin and origin == request.headers.get("host"):
             return
     raise NotAllowedError(
         "this request did not come from the console's own pages",
