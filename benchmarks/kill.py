@@ -18,29 +18,26 @@ import logging
 import os
 import platform
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import httpx
 import structlog
-import tomli_w
 from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 from tests.support.postgresql import Cluster
-from tests.support.receiver import SECRET, Answer, Received, Receiver
+from tests.support.receiver import Answer, Received, Receiver
+from tests.support.serving import ServedCentre
 
 from tocsin import __version__
 from tocsin.core.hazards import HazardCode
@@ -48,14 +45,16 @@ from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.sight import Heartbeat
 from tocsin.flows.accounts import WatcherTokens
 from tocsin.flows.delivery import LEASE
+from tocsin.stores import schema
 from tocsin.stores.sql import SqlStore
 from tocsin.watch.sender import CentreClient, Sender
-from tocsin.watch.spool import Spool
+from tocsin.watch.spool import Spool, SpooledEdge
 
-START_WITHIN_S = 60.0
-SETTLE_S = 120.0
-"""After the last kill: a page that was being sent waits for its lease, and then goes again."""
+SETTLE_S = 2 * LEASE.total_seconds()
+"""Without progress for this long, nothing more can be hoped for. A page that was being sent when the
+centre was killed waits for its lease, and then goes again."""
 
+MAX_LIFE_S = 5.0
 IN_START_SHARE = 0.15
 """Kills that hit the centre while it starts; the others hit it at work."""
 
@@ -64,6 +63,7 @@ IN_START_SHARE = 0.15
 class Result:
     """What became of the edges. The first block must be zero, and `max_repeats` at most `kills`."""
 
+    edges_waiting: int = 0
     edges_missing: int = 0
     alarms_missing: int = 0
     pages_missing: int = 0
@@ -88,73 +88,9 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        wrong = self.edges_missing + self.alarms_missing + self.pages_missing
+        wrong = self.edges_waiting + self.edges_missing + self.alarms_missing + self.pages_missing
         wrong += self.edges_sharing_an_alarm + self.pages_forged + self.refused
         return wrong == 0 and self.max_repeats <= self.kills
-
-
-class Centre:
-    """`tocsin serve` as a process that may be killed at any moment."""
-
-    def __init__(self, folder: Path, receiver: Receiver, database: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = folder / "centre.log"
-        self._config = folder / "tocsin.toml"
-        self._process: subprocess.Popen[Any] | None = None
-        # One step that nobody answers: each alarm owes exactly one page.
-        steps = [{"who": "everyone", "wait_s": 86_400}]
-        section: dict[str, Any] = {"host": "127.0.0.1", "port": port, "data_dir": str(folder / "centre")}
-        values: dict[str, Any] = {
-            "site": {"name": "Kill"},
-            "centre": section | ({"database": database} if database else {}),
-            "responder": [
-                {
-                    "id": "ana",
-                    "name": "Ana",
-                    "contacts": [{"channel": "webhook", "address": receiver.url("/page")}],
-                    "qualifications": ["fire"],
-                }
-            ],
-            "escalation": {"alarm": steps, "trouble": steps},
-        }
-        self._config.write_text(tomli_w.dumps(values))
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin", "serve", "--config", str(self._config)],
-                env=os.environ | {"TOCSIN_WEBHOOK_SECRET": SECRET},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def wait_until_ready(self) -> None:
-        until = time.monotonic() + START_WITHIN_S
-        while time.monotonic() < until:
-            if self._process is None or self._process.poll() is not None:
-                break
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/healthz", timeout=2.0, trust_env=False).is_success:
-                    return
-            time.sleep(0.02)
-        raise RuntimeError(f"the centre did not start:\n{self.log.read_text()[-3000:]}")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(20)
-            self.kill()
 
 
 class Watcher:
@@ -164,6 +100,7 @@ class Watcher:
     def __init__(self, spool: Spool, client: CentreClient) -> None:
         self.spool = spool
         self.ring = threading.Event()
+        self.spooled = 0
         self._client = client
         self._sender: Sender | None = None
 
@@ -175,6 +112,10 @@ class Watcher:
     def stop(self) -> None:
         if self._sender is not None:
             self._sender.stop()
+
+    def taken(self) -> int:
+        """Edges that the centre has answered for."""
+        return self.spooled - self.spool.counts().waiting
 
 
 def edges_of(count: int, rng: random.Random) -> list[Edge]:
@@ -212,7 +153,7 @@ def run(
         if database == "postgresql":
             cluster = stack.enter_context(Cluster())
             url = cluster.url(stack.enter_context(cluster.database()))
-        centre = Centre(folder, receiver, url)
+        centre = ServedCentre(folder, receiver, url)
         (folder / "centre").mkdir()
         store_url = url or f"sqlite:///{folder / 'centre' / 'tocsin.sqlite'}"
         token = asyncio.run(_token(store_url))
@@ -228,20 +169,19 @@ def run(
             burst = made[n * edges // (kills + 1) : (n + 1) * edges // (kills + 1)]
             _one_life(centre, watcher, burst, rng, result)
             if console is not None and (n + 1) % 10 == 0:
-                console.print(f"{n + 1} kills, {spool.counts().waiting} edges wait", style="dim")
+                console.print(f"{n + 1} kills, {watcher.taken()} edges taken", style="dim")
         _start(centre, result)
-        for edge in made[kills * edges // (kills + 1) :]:
-            spool.put_edge(edge)
         watcher.restart()
-        _settle(spool, store_url, made, receiver)
+        _feed(watcher, made[kills * edges // (kills + 1) :], seed)
+        _settle(watcher, store_url, receiver)
         result.refused = spool.counts().refused
-        asyncio.run(_count(store_url, made, receiver, result))
+        asyncio.run(_count(store_url, made, watcher, receiver, result))
     result.whole_s = time.monotonic() - began_s
     return result
 
 
 def _one_life(
-    centre: Centre, watcher: Watcher, burst: list[Edge], rng: random.Random, result: Result
+    centre: ServedCentre, watcher: Watcher, burst: list[Edge], rng: random.Random, result: Result
 ) -> None:
     """Starts the centre, lets edges come, and kills it at a random moment of that."""
     spool = watcher.spool
@@ -253,16 +193,21 @@ def _one_life(
         result.kills_in_start += 1
     else:
         _start(centre, result)
+        before, waiting = watcher.taken(), spool.counts().waiting + len(burst)
         watcher.restart()
         feeder.start()
-        time.sleep(rng.uniform(0.0, 0.6))
+        # After a random number of edges, so that the kills are spread over all of them.
+        wanted, until = rng.uniform(0.0, waiting), time.monotonic() + MAX_LIFE_S
+        while time.monotonic() < until and watcher.taken() - before < wanted:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0.0, 0.1))
     centre.kill()
     result.kills += 1
     result.kills_with_edges_waiting += spool.counts().waiting > 0
     feeder.join()
 
 
-def _start(centre: Centre, result: Result) -> None:
+def _start(centre: ServedCentre, result: Result) -> None:
     began_s = time.monotonic()
     centre.start()
     centre.wait_until_ready()
@@ -273,6 +218,7 @@ def _feed(watcher: Watcher, burst: list[Edge], seed: float) -> None:
     rng = random.Random(seed)
     for edge in burst:
         watcher.spool.put_edge(edge)
+        watcher.spooled += 1
         watcher.ring.set()
         time.sleep(rng.expovariate(1 / 0.02))
 
@@ -292,34 +238,40 @@ async def _token(url: str) -> str:
         await store.close()
 
 
-def _settle(spool: Spool, url: str, made: list[Edge], receiver: Receiver) -> None:
-    """Waits until all edges were taken and their pages came, or nothing more can be hoped for."""
-    until = time.monotonic() + SETTLE_S
+def _settle(watcher: Watcher, url: str, receiver: Receiver) -> None:
+    """Waits until all edges were taken and no page is owed, or nothing more can be hoped for."""
+    before, until = -1, time.monotonic() + SETTLE_S
     while time.monotonic() < until:
-        if spool.counts().waiting == 0 and len(set(receiver.ids())) >= len(made):
-            # A page that came may still be owed its receipt: it would come again, with the same id.
-            time.sleep(1.0)
-            if not asyncio.run(_owed(url)):
-                return
-        time.sleep(0.2)
+        now = watcher.taken() + len(receiver.received)
+        if now != before:
+            before, until = now, time.monotonic() + SETTLE_S
+        elif watcher.spool.counts().waiting == 0 and not asyncio.run(_owed(url)):
+            return
+        time.sleep(1.0)
 
 
 async def _owed(url: str) -> bool:
+    """A page that came may still be owed its receipt: it would come again, with the same id."""
     store = SqlStore(url)
+    due = select(schema.pages.c.id).where(schema.pages.c.state == "due").limit(1)
     try:
-        async with store.reading() as unit:
-            return await unit.pages.next_run_at() is not None
+        async with store.engine.connect() as connection:
+            return (await connection.execute(due)).first() is not None
     finally:
         await store.close()
 
 
-async def _count(url: str, made: list[Edge], receiver: Receiver, result: Result) -> None:
+async def _count(url: str, made: list[Edge], watcher: Watcher, receiver: Receiver, result: Result) -> None:
+    waiting = {item.edge.id for item in watcher.spool.waiting(len(made)) if isinstance(item, SpooledEdge)}
+    result.edges_waiting = len(waiting)
     came = Counter(receiver.ids())
     alarms: Counter[str] = Counter()
     owed: set[str] = set()
     store = SqlStore(url)
     async with store.reading() as unit:
         for edge in made:
+            if edge.id in waiting:
+                continue
             receipt = await unit.edges.receipt(edge.id)
             if receipt is None or receipt.alarm_id is None:
                 result.edges_missing += 1
@@ -347,6 +299,7 @@ def table_of(result: Result) -> Table:
     """The result for a person."""
     table = Table("what", "count", "must be", title="kill -9 of the centre while a watcher delivers")
     for what, count, must in (
+        ("edges never taken", result.edges_waiting, "0"),
         ("edges accepted but not kept", result.edges_missing, "0"),
         ("edges without their alarm", result.alarms_missing, "0"),
         ("alarms whose page never came", result.pages_missing, "0"),
