@@ -271,6 +271,32 @@ def watcher_add(name: str, config: ConfigOption = None) -> None:
     out.print(f"TOCSIN_WATCHER_TOKEN={tokens[0]}", soft_wrap=True, highlight=False)
 
 
+@watcher_app.command("list")
+def watcher_list(config: ConfigOption = None) -> None:
+    """List the watchers, and when each was last heard."""
+    table = Table("Watcher", "Added", "Last heard", "Cameras")
+
+    async def act(store: SqlStore) -> None:
+        for watcher in await WatcherTokens(store).all():
+            heard = f"{watcher.heard_at:%Y-%m-%d %H:%M:%S}Z" if watcher.heard_at else "never"
+            cameras = str(len(watcher.heartbeat.cameras)) if watcher.heartbeat else ""
+            table.add_row(watcher.name, f"{watcher.added_at:%Y-%m-%d}", heard, cameras)
+
+    _with_store(config, act)
+    out.print(table)
+
+
+@watcher_app.command("remove")
+def watcher_remove(name: str, config: ConfigOption = None) -> None:
+    """Forget a watcher: its token stops working, its cameras leave the console."""
+
+    async def act(store: SqlStore) -> None:
+        await WatcherTokens(store).remove(name)
+
+    _with_store(config, act)
+    out.print(f"Watcher {name} is forgotten.")
+
+
 @db_app.command("upgrade")
 def db_upgrade(config: ConfigOption = None) -> None:
     """Bring the database to this version (the centre does so by itself when it starts)."""

@@ -54,6 +54,7 @@ from tocsin.core.observation import CapStatus
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
+_HOURS = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -77,7 +78,11 @@ def _bracketed(host: str) -> str:
 def _clock_time(value: object) -> object:
     if value == "24:00":
         return time(0)
-    return value
+    if isinstance(value, time) and value.tzinfo is None:
+        return value
+    if isinstance(value, str) and _HOURS.fullmatch(value):
+        return time.fromisoformat(value.zfill(5))
+    raise ValueError('write a time of the site\'s own clock, like "06:00" or "22:30", without a zone')
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
@@ -387,6 +392,16 @@ def _check_names(config: Config, where: str) -> None:
         if twice:
             raise ConfigError(
                 f"[[{kind}]] id {twice[0]!r} is there twice", where=where, hint="ids are unique"
+            )
+    keys: dict[str, str] = {}
+    for camera in config.camera:
+        other = keys.setdefault(_env_key(camera.id), camera.id)
+        if other != camera.id:
+            raise ConfigError(
+                f"cameras {other!r} and {camera.id!r} would share "
+                f"TOCSIN_CAMERA_{_env_key(camera.id)}_PASSWORD",
+                where=where,
+                hint="choose ids that differ in letters or digits",
             )
     known = {p.id for p in config.place}
     for camera in config.camera:

@@ -217,7 +217,8 @@ def server_of(centre: Centre, host: str, port: int) -> CentreServer:
 
 def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
     """A camera's detectors, each checked against the catalogue (invariant 3)."""
-    detectors = [_DETECTORS[name]() for name in camera.detectors]
+    # The picture detector always runs: without it a covered lens would pass for a calm place.
+    detectors = [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
     return Eye(CameraId(camera.id), address, detectors, catalogue)
 
 

@@ -118,9 +118,9 @@ async def test_alarms_are_due_from_their_deadline_on_the_oldest_first(store: Sql
     soon, late, later = (an_alarm(n, next_step_at=after(s)) for n, s in ((1, 60), (2, 30), (3, 61)))
     await keep(store, soon, late, later, an_alarm(4))
     async with store.reading() as unit:
-        assert await unit.alarms.due(after(29.999999), 9) == []
-        assert [a.number for a in await unit.alarms.due(after(60), 9)] == [2, 1]
-        assert [a.number for a in await unit.alarms.due(after(60), 1)] == [2]
+        assert await unit.alarms.due(after(29.999999), after(999), 9) == []
+        assert [a.number for a in await unit.alarms.due(after(60), after(999), 9)] == [2, 1]
+        assert [a.number for a in await unit.alarms.due(after(60), after(999), 1)] == [2]
 
 
 async def test_invariant_8_alarms_end_with_all_that_hangs_on_them(store: SqlStore) -> None:

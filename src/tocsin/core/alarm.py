@@ -24,6 +24,10 @@ MAX_SILENCE = timedelta(hours=24)
 """The longest that any silence may last (invariant 8)."""
 
 
+CLOCK_SLACK = timedelta(minutes=5)
+"""A clock may be set back by this much without a silence taking it for a jump."""
+
+
 class AlarmState(StrEnum):
     """ISA-18.2 states. LATCHED is the standard's latched, acknowledged state: the condition is gone,
     somebody knows, and only a reset closes it."""
@@ -50,7 +54,7 @@ class Move(StrEnum):
     RAISE = "raise"
     """The condition is seen (first, again, or by one more witness)."""
     WORSEN = "worsen"
-    """A graver sign of the same thing is seen."""
+    """A graver sign of the same thing is seen, or the same one long after it was acknowledged."""
     CLEAR = "clear"
     """The last witness no longer sees it."""
     ACKNOWLEDGE = "acknowledge"
@@ -97,7 +101,7 @@ TABLE: Mapping[tuple[AlarmState, Move], Row] = MappingProxyType(
         (_S.UNACK, _M.SILENCE): _row(_S.UNACK, "silenced; the condition stands", stops=True),
         (_S.UNACK, _M.LIFT): _row(_S.UNACK, "the silence ended and it still stands", pages=True),
         (_S.ACK, _M.RAISE): _row(_S.ACK, "one more sign of what somebody already has"),
-        (_S.ACK, _M.WORSEN): _row(_S.UNACK, "a graver sign than the one acknowledged", pages=True),
+        (_S.ACK, _M.WORSEN): _row(_S.UNACK, "graver, or newer, than what was acknowledged", pages=True),
         (_S.ACK, _M.CLEAR): _row(_S.NORMAL, "it is gone", latching=_S.LATCHED),
         (_S.ACK, _M.RESET): _row(_S.NORMAL, "a person closed it", stops=True),
         (_S.ACK, _M.SILENCE): _row(_S.ACK, "silenced; the condition stands", stops=True),
@@ -149,7 +153,9 @@ class Silence:
             )
 
     def active(self, now: datetime) -> bool:
-        return now < self.until
+        """Whether it silences now. One that begins later was laid before the clock was set back: it is
+        void, or it would last longer than anyone meant."""
+        return self.since - CLOCK_SLACK <= now < self.until
 
 
 @dataclass(frozen=True, slots=True)

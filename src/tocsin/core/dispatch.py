@@ -38,6 +38,10 @@ class Shift:
     start: time
     end: time
 
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is not None or self.end.tzinfo is not None:
+            raise ConfigError("a shift is on the site's own clock and has no zone", where="shift")
+
     def covers(self, local: datetime) -> bool:
         at = local.time().replace(tzinfo=None)
         today = local.weekday() in self.days

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
@@ -285,7 +286,8 @@ _BUILT_IN: tuple[Hazard, ...] = (
         RaisedBy.DETECTOR,
         (CapCategory.INFRA, "Camera moved", CapUrgency.EXPECTED, CapSeverity.MINOR, CapCertainty.LIKELY),
         (15.0, 10.0),
-        ("Check the mount; point the camera back at its place.",),
+        ("Check the mount; point the camera back at its place.",
+         "If it is meant to look there now, restart its watcher: it then takes the new view as its own."),
     ),
     _hazard(
         "camera-dark", 96, "Camera too dark", Family.SIGHT, Signal.TROUBLE, Priority.LOW,
@@ -355,7 +357,7 @@ class Catalogue:
             entries[code] = replace(
                 old,
                 enabled=old.enabled if change.enabled is None else change.enabled,
-                name=old.name if change.name is None else change.name,
+                name=_named(old.name, change.name),
                 on_delay_s=old.on_delay_s if change.on_delay_s is None else change.on_delay_s,
                 off_delay_s=old.off_delay_s if change.off_delay_s is None else change.off_delay_s,
                 qualification=old.qualification if change.qualification is None else change.qualification,
@@ -407,8 +409,15 @@ class Catalogue:
         return tuple(found)
 
 
+def _named(built_in: str, own: str | None) -> str:
+    """The site's name with the catalogue's own beside it: a translation cannot make it another hazard."""
+    if own is None or own.casefold() == built_in.casefold():
+        return built_in
+    return f"{own} ({built_in})"
+
+
 _ABOUT_PEOPLE = re.compile(
-    r"\b(?:protest|riot|crowd|picket|rall(?:y|ies)|loiter|trespass|intru[ds]|vagran|migrant|immigra|refugee"
+    r"\b(?:human|suspects?\b|demonstration|gathering|strikers?\b|wom[ae]n\b|m[ae]n\b|protest|riot|crowd|picket|rall(?:y|ies)|loiter|trespass|intru[ds]|vagran|migrant|immigra|refugee"
     r"|ethnic|religi|politic|worship|pray|person|people|pedestrian|facial|faces?\b|mobs?\b|gangs?\b)",
     re.IGNORECASE,
 )
@@ -417,7 +426,7 @@ list of words cannot know every language, but it says plainly what is not wanted
 
 
 def _refuse_people(text: str, *, where: str) -> None:
-    found = _ABOUT_PEOPLE.search(text)
+    found = _ABOUT_PEOPLE.search(unicodedata.normalize("NFKC", text))
     if found is not None:
         raise UnknownHazardError(
             f"{text!r} speaks of people ({found.group()!r}), and hazards are about things",

@@ -15,6 +15,10 @@ EdgeId = NewType("EdgeId", str)
 PlaceId = NewType("PlaceId", str)
 
 
+_EARLIEST, _LATEST = 2000, 2200
+"""Years. A watcher without a clock battery says 1970; nearer the calendar's ends arithmetic overflows."""
+
+
 class CapStatus(StrEnum):
     """CAP 1.2 status. A drill (Exercise, Test) never merges with a real alarm (Actual)."""
 
@@ -116,11 +120,14 @@ class Edge:
 
     def __post_init__(self) -> None:
         for name, value in (("id", self.id), ("source", self.source), ("place", self.place)):
-            if not value or len(value) > 200:
-                raise InvalidEdgeError(f"{name} is empty or longer than 200 characters", where="edge")
+            if not value or len(value) > 200 or not value.isprintable():
+                raise InvalidEdgeError(
+                    f"{name} is empty, longer than 200 characters, or not printable", where="edge"
+                )
         for name, at in (("captured_at", self.captured_at), ("since", self.since)):
-            if at.tzinfo is None:
-                raise InvalidEdgeError(f"{name} has no time zone", where=f"edge {self.id}")
+            require_sane_time(at, name, where=f"edge {self.id}")
+        if len(self.reason) > 300:
+            raise InvalidEdgeError("reason is longer than 300 characters", where=f"edge {self.id}")
         if not 0.0 <= self.confidence <= 1.0:
             raise InvalidEdgeError(
                 f"confidence {self.confidence} is not between 0 and 1", where=f"edge {self.id}"
@@ -130,6 +137,16 @@ class Edge:
     def point(self) -> str:
         """The alarm point of ISA-18.2: what is watched there. Silences are laid on it."""
         return point_of(self.source_kind, self.source, self.place, self.hazard)
+
+
+def require_sane_time(at: datetime, name: str, *, where: str) -> None:
+    """Raises InvalidEdgeError for a time without a zone, or one that no camera of today can mean."""
+    if at.tzinfo is None:
+        raise InvalidEdgeError(f"{name} has no time zone", where=where)
+    if not _EARLIEST <= at.year <= _LATEST:
+        raise InvalidEdgeError(
+            f"{name} is in the year {at.year}", where=where, hint="set the watcher's clock"
+        )
 
 
 def point_of(source_kind: SourceKind, source: str, place: str, hazard: str) -> str:

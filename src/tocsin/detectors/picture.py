@@ -5,8 +5,9 @@ and coarse brightness. What changes slowly (dusk, fog, dirt over weeks) is learn
 once is judged. When in doubt it says nothing, for a fire in front of the lens must raise `flame` or
 `smoke` and not a trouble: a cover is still, smoke and flame are not.
 
-While the picture is covered, blurred or moved nothing is learned, for at most HOLD_S; then the new
-view is taken as it is. A silent camera is not seen here: there are no frames to look at.
+While the picture is covered, blurred or moved nothing is learned: only the old view ends the trouble,
+or a new start of the watcher, which takes the view that it finds. A silent camera is not seen here:
+there are no frames to look at.
 
 Measured on 2026-11-23, on 43 clips of public footage (4,174 looks, `benchmarks/footage.py`) and on
 the scenes of `tocsin.scenes`; the footage has no tampering, so it only measures false troubles: after
@@ -48,7 +49,7 @@ LEAST_CONFIDENCE: Final = 0.1
 SETTLE_S: Final = 3.0  # how long a view must be steady before it counts as the camera's own
 LEARN_S: Final = 60.0  # time constant
 STEADY_ALIKE: Final = 0.6  # correlation of edges with the reference in a steady view; 0.75 to 0.99 seen
-HOLD_S: Final = 1800.0  # how long a covered, blurred or moved view is not learned
+HOLD_S: Final = 1800.0  # how long a view unlike the reference, but in no trouble, is not learned
 CELL_PX: Final = 16
 EDGE_LEVELS: Final = 2.0  # mean step of a cell that counts as structured, after a 3x3 blur
 LEAST_STRUCTURED: Final = 0.15  # share of structured cells below which structure cannot be judged
@@ -206,7 +207,10 @@ class Reference:
         still = float(np.mean(np.abs(view.cells[..., 0] - recent.cells[..., 0]))) < STILL_LEVELS
         trouble = self._judge(view, alike, kept, still, gap_s, clock_s)
         abnormal = trouble is not None or self.collapsed or alike < STEADY_ALIKE / 2
-        self._abnormal_s = self._abnormal_s + gap_s if abnormal else 0.0
+        # A view that is merely unlike the old one may become the new one; a trouble never does by itself:
+        # a lens that stays covered is covered, however long (invariant 2).
+        troubled = trouble is not None or self.collapsed
+        self._abnormal_s = self._abnormal_s + gap_s if abnormal and not troubled else 0.0
         if self._abnormal_s > HOLD_S:
             self.__init__()
             return None

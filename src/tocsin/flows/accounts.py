@@ -80,8 +80,10 @@ class Accounts:
 
     async def check(self, username: str, password: str) -> bool:
         """Whether this is the account's password. Costs the same for names that do not exist."""
-        async with self._store.reading() as unit:
-            account = await unit.accounts.get(username)
+        account = None
+        if _USERNAME.fullmatch(username):
+            async with self._store.reading() as unit:
+                account = await unit.accounts.get(username)
         hashed = account.password_hash if account and not account.disabled else _NOBODY
         try:
             right = _hasher.verify(hashed, password[:MAX_PASSWORD])
@@ -141,6 +143,16 @@ class WatcherTokens:
         async with self._store.deciding() as unit:
             await unit.watchers.add(name, hash_of(token), now)
         return token
+
+    async def all(self) -> list[Watcher]:
+        async with self._store.reading() as unit:
+            return list(await unit.watchers.all())
+
+    async def remove(self, name: str) -> None:
+        """Its token stops working, and its silence is no trouble any more. Raises NotFoundError."""
+        async with self._store.deciding() as unit:
+            if not await unit.watchers.remove(name):
+                raise NotFoundError("there is no such watcher", where=f"watcher {name!r}")
 
     async def check(self, token: str) -> Watcher | None:
         async with self._store.reading() as unit:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from tocsin.core.alarm import CLOCK_SLACK
 from tocsin.core.dispatch import Page, PageState
 from tocsin.core.errors import DeliveryError, PermanentDeliveryError, TemporaryDeliveryError
 from tocsin.core.hazards import HazardCode
@@ -123,7 +124,7 @@ class Delivery:
 
     async def _claim(self, now: datetime, limit: int) -> tuple[int, Sequence[ClaimedPage]]:
         async with self._store.reading() as unit:
-            deadline = bool(await unit.alarms.due(now, 1))
+            deadline = bool(await unit.alarms.due(now, self._horizon(now), 1))
             next_page = await unit.pages.next_run_at()
         escalated = await self.escalate(now) if deadline else 0
         if limit < 1 or (not escalated and (next_page is None or now < next_page <= now + MAX_RETRY)):
@@ -131,10 +132,16 @@ class Delivery:
         async with self._store.writing() as unit:
             return escalated, await unit.pages.claim(now, now + LEASE, limit)
 
+    def _horizon(self, now: datetime) -> datetime:
+        """No escalation deadline lies beyond this unless the clock was set back."""
+        plans = self._policy.escalation
+        longest_s = max(step.wait_s for plan in (plans.alarm, plans.trouble) for step in plan.steps)
+        return now + timedelta(seconds=longest_s) + CLOCK_SLACK
+
     async def escalate(self, now: datetime) -> int:
         """The next step of every alarm whose deadline has passed unacknowledged; how many."""
         async with self._store.deciding() as unit:
-            due = await unit.alarms.due(now, BATCH)
+            due = await unit.alarms.due(now, self._horizon(now), BATCH)
             for alarm in due:
                 if alarm.wants_pages(now):
                     await unit.alarms.put(await page_step(unit, self._policy, alarm, alarm.step + 1, now))

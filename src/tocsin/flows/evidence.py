@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from tocsin.core.errors import InvalidEdgeError, StoreError
 from tocsin.core.journal import Entry, JournalEntry
-from tocsin.core.observation import EdgeId, Region
+from tocsin.core.observation import EdgeId, Region, require_sane_time
 from tocsin.flows.policy import Ring
 from tocsin.ports import PictureRecord, Pictures, Store
 from tocsin.redact import redact_jpeg
@@ -49,23 +49,28 @@ class Evidence:
         Raises PictureError for what is no picture, InvalidEdgeError for a wrong place in the strip,
         and EdgeUnknownError (temporary) while its edge has not arrived.
         """
-        if role not in ROLES or not 0 <= index < STRIP or at.tzinfo is None:
+        require_sane_time(at, "at", where=f"picture of edge {edge_id}")
+        if role not in ROLES or not 0 <= index < STRIP:
             raise InvalidEdgeError(
                 f"picture {index} {role!r} does not fit the strip",
                 where=f"edge {edge_id}",
-                hint=f"index 0 to {STRIP - 1}, role one of {', '.join(ROLES)}, a time with its zone",
+                hint=f"index 0 to {STRIP - 1}, role one of {', '.join(ROLES)}",
             )
         async with self._store.reading() as unit:
             receipt = await unit.edges.receipt(edge_id)
         if receipt is None:
             raise EdgeUnknownError("its edge has not arrived", where=f"edge {edge_id}", hint="send it first")
+        picture_id = str(uuid5(_PICTURE, f"{edge_id}/{index}"))
+        async with self._store.reading() as unit:
+            if await unit.pictures.get(picture_id) is not None:
+                return picture_id
         # Redacted again, whoever sent it: a wrong or hostile watcher cannot store a sharp picture.
         picture = await asyncio.to_thread(redact_jpeg, data, region)
         digest = await self._pictures.put(picture)
         # By the time of capture its end is reckoned: one from the future would outlive its days.
         at = min(at, now)
         record = PictureRecord(
-            id=str(uuid5(_PICTURE, f"{edge_id}/{index}")),
+            id=picture_id,
             edge_id=edge_id,
             alarm_id=receipt.alarm_id,
             role=role,

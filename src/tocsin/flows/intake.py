@@ -163,9 +163,12 @@ class Intake:
                 return await self._raise(unit, alarm, edge, Move.RAISE, Entry.RAISED, verdict, timing, now)
             case Ruling.SAME:
                 alarm = await _open_alarm(unit, verdict)
-                return await self._raise(
-                    unit, alarm, edge, Move.RAISE, Entry.SEEN_AGAIN, verdict, timing, now
-                )
+                move = Move.RAISE
+                if _acknowledged_long_ago(alarm, now):
+                    # A witness that never clears (staff, a watcher that was restarted) must not make an
+                    # old acknowledgement stand for what is seen today.
+                    move, timing = Move.WORSEN, f"long after it was acknowledged {timing}".strip()
+                return await self._raise(unit, alarm, edge, move, Entry.SEEN_AGAIN, verdict, timing, now)
             case Ruling.CORROBORATES:
                 alarm = await _open_alarm(unit, verdict)
                 move, entry = Move.RAISE, Entry.CORROBORATED
@@ -216,7 +219,7 @@ class Intake:
     ) -> Alarm:
         moved = make(witnessed(alarm, edge), move, now)
         await unit.journal.write(JournalEntry(now, entry, alarm.id, _who(edge), _said(edge, verdict), timing))
-        moved = await self._lay_or_lift_silence(unit, moved, edge, now)
+        moved = await self._lay_or_lift_silence(unit, moved, edge, now, new=entry is Entry.RAISED)
         after = moved.alarm
         if moved.row.pages and after.wants_pages(now):
             if alarm.open:
@@ -225,13 +228,18 @@ class Intake:
         await unit.alarms.put(after)
         return after
 
-    async def _lay_or_lift_silence(self, unit: Unit, moved: Moved, edge: Edge, now: datetime) -> Moved:
-        """A silence belongs to a point: a new alarm there starts under it; a witness elsewhere lifts it."""
+    async def _lay_or_lift_silence(
+        self, unit: Unit, moved: Moved, edge: Edge, now: datetime, *, new: bool
+    ) -> Moved:
+        """A silence belongs to a point: a new alarm there starts under it; a witness elsewhere lifts it.
+
+        It is never laid on an alarm that stands already: that one may have become graver meanwhile.
+        """
         alarm = moved.alarm
         laid = alarm.silence
         runs = laid is not None and laid.active(now)
         here = await unit.silences.active(edge.point, now)
-        if here is not None and not runs and len(alarm.standing) == 1:
+        if here is not None and new:
             until = f"until {here.until:%H:%M}Z"
             await unit.journal.write(JournalEntry(now, Entry.SILENCED, alarm.id, here.by, here.reason, until))
             return replace(moved, alarm=replace(alarm, silence=here))
@@ -240,6 +248,7 @@ class Intake:
         # Either its time is over and the watchman has not come by yet, or a witness sees it that
         # nobody silenced: both are the end of the silence, and what stands pages.
         why = "a witness that is not silenced sees it" if runs else "its time is over"
+        await unit.silences.drop([condition.point for condition in alarm.conditions])
         await unit.journal.write(JournalEntry(now, Entry.SILENCE_LIFTED, alarm.id, "tocsin", why, _who(edge)))
         return make(replace(alarm, silence=None), Move.LIFT, now)
 
@@ -277,6 +286,14 @@ def _timed(edge: Edge, now: datetime) -> tuple[Edge, str]:
     if -ahead > LATE_AFTER:
         return edge, f"late: seen {_minutes(-ahead)} before it reached the centre"
     return edge, ""
+
+
+def _acknowledged_long_ago(alarm: Alarm, now: datetime) -> bool:
+    return (
+        alarm.state is AlarmState.ACK
+        and alarm.acknowledged_at is not None
+        and not -RESEEN_AFTER <= now - alarm.acknowledged_at <= RESEEN_AFTER
+    )
 
 
 def _again(last: EdgeId, alarm: Alarm) -> EdgeId:

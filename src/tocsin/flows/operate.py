@@ -77,9 +77,11 @@ class Operate:
         async with self._store.deciding() as unit:
             alarm = await _alarm(unit, alarm_id)
             after = make(alarm, Move.RESET, now).alarm
-            after = replace(after, outcome=outcome)
+            after = replace(after, outcome=outcome, silence=None)
             await unit.journal.write(JournalEntry(now, Entry.RESOLVED, alarm.id, by, OUTCOMES[outcome], note))
             await stop_pages(unit, alarm, now, f"{by} resolved it")
+            # Its shelving was for what is over now: nothing unseen may go on silencing the place.
+            await unit.silences.drop([condition.point for condition in alarm.conditions])
             await unit.alarms.put(after)
         self._ring()
         return after

@@ -120,6 +120,13 @@ class Oversee:
             ended_pictures += len(digests)
             if len(digests) == 0:
                 break
+        # Files that no record names: left by a kill between file and record, or by a refused one.
+        old = await self._pictures.older(now - timedelta(days=1))
+        for first in range(0, len(old), SWEEP):
+            some = old[first : first + SWEEP]
+            async with self._store.reading() as unit:
+                known = await unit.pictures.known(some)
+            await self._pictures.drop([digest for digest in some if digest not in known])
         ended_alarms = 0
         while True:
             async with self._store.writing() as unit:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from tocsin.core.errors import StoreError, StoreFullError
@@ -47,6 +49,17 @@ class FilePictures:
                 await asyncio.to_thread(self._path(digest).unlink, missing_ok=True)
         except OSError as error:
             raise self._explained(error) from error
+
+    async def older(self, before: datetime) -> Sequence[str]:
+        return await asyncio.to_thread(self._older, before.timestamp())
+
+    def _older(self, before_s: float) -> list[str]:
+        found: list[str] = []
+        for path in self._folder.glob("*/*.jpg"):
+            with contextlib.suppress(FileNotFoundError):  # another process may sweep as well
+                if path.stat().st_mtime < before_s:
+                    found.append(path.stem)
+        return found
 
     def _path(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.jpg"

@@ -180,10 +180,13 @@ class SqlAlarms:
     async def put(self, alarm: Alarm) -> None:
         await upsert(self._connection, schema.alarms, _alarm_row(alarm))
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Alarm]:
+    async def due(self, now: datetime, horizon: datetime, limit: int) -> Sequence[Alarm]:
         table = schema.alarms
         rows = await self._connection.execute(
-            select(table).where(table.c.next_step_at <= now).order_by(table.c.next_step_at).limit(limit)
+            select(table)
+            .where(or_(table.c.next_step_at <= now, table.c.next_step_at > horizon))
+            .order_by(table.c.next_step_at)
+            .limit(limit)
         )
         return [_alarm(row) for row in rows]
 

@@ -27,7 +27,8 @@ class SqlSilences:
         body = await self._connection.scalar(
             select(table.c.body).where(table.c.point == point, table.c.until > now)
         )
-        return None if body is None else silence_codec.load(body)
+        silence = None if body is None else silence_codec.load(body)
+        return silence if silence is not None and silence.active(now) else None
 
     async def put(self, point: str, silence: Silence) -> None:
         await upsert(
@@ -35,6 +36,14 @@ class SqlSilences:
             schema.silences,
             {"point": point, "body": silence_codec.dump(silence), "until": silence.until},
         )
+
+    async def all(self, now: datetime) -> Sequence[tuple[str, Silence]]:
+        table = schema.silences
+        rows = await self._connection.execute(
+            select(table.c.point, table.c.body).where(table.c.until > now).order_by(table.c.point)
+        )
+        read = [(str(row.point), silence_codec.load(row.body)) for row in rows]
+        return [(point, silence) for point, silence in read if silence is not None and silence.active(now)]
 
     async def drop(self, points: Sequence[str]) -> None:
         await self._connection.execute(delete(schema.silences).where(schema.silences.c.point.in_(points)))
@@ -90,6 +99,11 @@ class SqlPictureIndex:
         row = (await self._connection.execute(select(table).where(table.c.id == picture_id))).first()
         return None if row is None else _picture(row)
 
+    async def known(self, digests: Sequence[str]) -> set[str]:
+        table = schema.pictures
+        rows = await self._connection.execute(select(table.c.digest).where(table.c.digest.in_(digests)))
+        return {row.digest for row in rows}
+
     async def end(self, before: datetime, limit: int) -> Sequence[str]:
         table = schema.pictures
         rows = (
@@ -99,8 +113,7 @@ class SqlPictureIndex:
         ).all()
         await self._connection.execute(delete(table).where(table.c.id.in_([row.id for row in rows])))
         digests = {row.digest for row in rows}
-        kept = await self._connection.execute(select(table.c.digest).where(table.c.digest.in_(digests)))
-        return sorted(digests - {row.digest for row in kept})
+        return sorted(digests - await self.known(sorted(digests)))
 
 
 def _watcher(row: Any) -> Watcher:
@@ -121,6 +134,11 @@ class SqlWatchers:
         table = schema.watchers
         row = (await self._connection.execute(select(table).where(table.c.token_hash == token_hash))).first()
         return None if row is None else _watcher(row)
+
+    async def remove(self, name: str) -> bool:
+        table = schema.watchers
+        result = await self._connection.execute(delete(table).where(table.c.name == name))
+        return result.rowcount > 0
 
     async def heard(self, name: str, heartbeat: Heartbeat, now: datetime) -> None:
         table = schema.watchers

@@ -94,13 +94,14 @@ class Eye:
         self._watched: dict[str, Watched] = {}
         for detector in self._detectors:
             for hazard in catalogue.require_labels(detector.name, detector.labels):
-                if hazard.enabled:
+                # A disabled trouble raises nothing, but a lens that it would tell of is blind all the same.
+                if hazard.enabled or hazard.family is Family.SIGHT:
                     self._watched[hazard.code] = Watched(hazard)
 
     @property
     def standing(self) -> tuple[Edge, ...]:
         """The confirmed edges that still stand."""
-        return tuple(w.standing for w in self._watched.values() if w.standing is not None)
+        return tuple(w.standing for w in self._watched.values() if w.standing and w.hazard.enabled)
 
     @property
     def troubled(self) -> bool:
@@ -135,10 +136,12 @@ class Eye:
             if change is None:
                 continue
             edge = self._address.edge(change, watched.hazard.code)
-            edges.append(edge)
+            if watched.hazard.enabled:
+                edges.append(edge)
             if change.kind is EdgeKind.CONFIRMED:
                 watched.standing = edge
-                pictures.extend(self._strip.confirmed(edge.id, frame, edge.region, edge.since))
+                if watched.hazard.enabled:
+                    pictures.extend(self._strip.confirmed(edge.id, frame, edge.region, edge.since))
             else:
                 watched.standing = None
         self._strip.remember(frame)

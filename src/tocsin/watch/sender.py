@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -126,10 +127,13 @@ class Sender:
             except httpx.HTTPError as error:
                 self._tell("sender", "centre-unreachable", f"{type(error).__name__} at {self._client.url}")
                 return False
-            if response.is_success:
+            if _taken(response, item):
                 self._tell("sender", "", "")
                 self._spool.done(item.seq)
-            elif response.status_code in _PERMANENT or (
+            elif response.is_success:
+                self._tell("sender", "not-a-centre", _said(response))
+                return False
+            elif _refused(response) or (
                 # A picture is sent after its edge: without one, that edge was refused. Waiting for it
                 # would hold up every later alarm.
                 response.status_code == _NO_SUCH_EDGE and isinstance(item, SpooledPicture)
@@ -167,7 +171,7 @@ class Sender:
         while not self._stop.is_set():
             try:
                 response = self._client.beat(self._heartbeat())
-                code = "" if response.is_success else f"centre-answered-{response.status_code}"
+                code = "" if _heard(response) else f"centre-answered-{response.status_code}"
                 self._tell("heart", code, _said(response))
             except httpx.HTTPError as error:
                 self._tell("heart", "centre-unreachable", f"{type(error).__name__} at {self._client.url}")
@@ -193,8 +197,36 @@ class Sender:
 _HINTS = {
     "centre-unreachable": "edges wait in the spool and are sent when it is back",
     "centre-answered-401": "the centre does not know our token: see TOCSIN_WATCHER_TOKEN",
+    "not-a-centre": "something else answers: is [watcher] centre right, and no portal in between?",
     "centre-answered-404": "is [watcher] centre the address of a Tocsin centre?",
 }
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """The centre's JSON object; empty when something else answered (a portal, a proxy)."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+
+
+def _taken(response: httpx.Response, item: SpooledEdge | SpooledPicture) -> bool:
+    """Whether this is the centre's own receipt for this item: any other "200 OK" proves nothing."""
+    answer = _answer(response)
+    if isinstance(item, SpooledEdge):
+        return response.is_success and answer.get("edge_id") == item.edge.id
+    return response.is_success and "picture_id" in answer
+
+
+def _refused(response: httpx.Response) -> bool:
+    """Whether the centre itself has read it and will never take it."""
+    answer = _answer(response)
+    return response.status_code in _PERMANENT and "code" in answer and answer.get("permanent") is True
+
+
+def _heard(response: httpx.Response) -> bool:
+    return response.is_success and _answer(response).get("ok") is True
 
 
 def _said(response: httpx.Response) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS items (
 CREATE INDEX IF NOT EXISTS items_pictures ON items (seq) WHERE picture IS NOT NULL;
 """
 
+KEEP_PICTURES = timedelta(days=30)
+"""Pictures end here as they do at the centre (invariant 8)."""
 MAX_PICTURES = 5_000
 """Beyond this many waiting pictures (about 200 MB) the oldest go; edges are never dropped."""
 
@@ -80,6 +82,8 @@ class Spool:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            # What was refused is offered once more: the centre, or what stands before it, may be mended.
+            self._db.execute("UPDATE items SET refused = NULL")
         except sqlite3.Error as error:
             self._db.close()
             raise self._explained(error) from None
@@ -97,18 +101,24 @@ class Spool:
             (edge_id, picture.jpeg, index, role, at.isoformat(), region_codec.dump(picture.region)),
         )
         self._execute(
+            "DELETE FROM items WHERE picture IS NOT NULL AND at < ?", ((at - KEEP_PICTURES).isoformat(),)
+        )
+        self._execute(
             "DELETE FROM items WHERE picture IS NOT NULL AND seq <= (SELECT seq FROM items"
             " WHERE picture IS NOT NULL ORDER BY seq DESC LIMIT 1 OFFSET ?)",
             (MAX_PICTURES,),
         )
 
     def waiting(self, limit: int) -> list[SpooledEdge | SpooledPicture]:
-        """The oldest items that wait to be sent, in the order of capture."""
+        """The oldest items that wait to be sent: edges in the order of capture, then pictures.
+
+        A picture that cannot be stored must not hold up an alarm.
+        """
         try:
             with self._lock:
                 rows = self._db.execute(
                     "SELECT seq, edge_id, edge, picture, picture_index, role, at, region FROM items"
-                    " WHERE refused IS NULL ORDER BY seq LIMIT ?",
+                    " WHERE refused IS NULL ORDER BY picture IS NOT NULL, seq LIMIT ?",
                     (limit,),
                 ).fetchall()
         except sqlite3.Error as error:

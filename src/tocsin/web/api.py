@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from tocsin.core.errors import InvalidEdgeError, NotAllowedError, TocsinError
-from tocsin.core.observation import EdgeId, Region, SourceKind
+from tocsin.core.observation import Edge, EdgeId, EdgeKind, Region, SourceKind
 from tocsin.core.sight import Heartbeat
 from tocsin.ports import EdgeReceipt
 from tocsin.web.auth import WatcherDep
@@ -35,12 +36,10 @@ def _receipt(receipt: EdgeReceipt) -> dict[str, Any]:
 @router.post("/edges")
 async def take_edge(request: Request, house: HouseDep, watcher: WatcherDep) -> JSONResponse:
     """Takes one edge. 201 when new, 200 when it was taken before; either way it is committed."""
-    edge = edge_codec.load(await request.body())
+    edge = _of(watcher.name, edge_codec.load(await request.body()))
     key = request.headers.get("idempotency-key")
     if key is not None and key != edge.id:
         raise InvalidEdgeError("Idempotency-Key is not the edge's id", where=f"edge {edge.id}")
-    if edge.source_kind is SourceKind.STAFF:
-        raise NotAllowedError("a watcher cannot report for staff", where=f"edge {edge.id}")
     receipt = await house.intake.take(edge, house.clock.now(), watcher=watcher.name)
     return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201)
 
@@ -74,7 +73,8 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
         await unit.watchers.heard(watcher.name, heartbeat, now)
     for camera in heartbeat.cameras:
         try:
-            await house.intake.reconcile(camera.standing, now, watcher=watcher.name, said_at=heartbeat.at)
+            standing = [_of(watcher.name, edge) for edge in camera.standing]
+            await house.intake.reconcile(standing, now, watcher=watcher.name, said_at=heartbeat.at)
         except TocsinError as error:
             if not error.permanent:
                 raise
@@ -87,6 +87,33 @@ def _require_zones(heartbeat: Heartbeat) -> None:
     times = [heartbeat.at, *(camera.last_look_at for camera in heartbeat.cameras if camera.last_look_at)]
     if any(at.tzinfo is None for at in times):
         raise InvalidEdgeError("a time has no zone", where="heartbeat", hint="send aware UTC")
+
+
+def _of(watcher: str, edge: Edge) -> Edge:
+    """The edge as this watcher may send it: about its own cameras and itself, in our own words.
+
+    A token speaks for one watcher: two that name a camera alike do not clear each other's alarms. The
+    reason is worded here, so that no text of a stranger reaches responders (invariant 3).
+    """
+    match edge.source_kind:
+        case SourceKind.STAFF:
+            raise NotAllowedError("a watcher cannot report for staff", where=f"edge {edge.id}")
+        case SourceKind.SYSTEM if edge.source != f"watcher {watcher}":
+            raise NotAllowedError(
+                "a watcher speaks of no part but itself",
+                where=f"edge {edge.id}",
+                hint=f"its source is 'watcher {watcher}'",
+            )
+        case SourceKind.SYSTEM:
+            source = edge.source
+        case SourceKind.CAMERA:
+            source = f"{watcher}/{edge.source}"
+    over_s = max(0.0, (edge.captured_at - edge.since).total_seconds())
+    if edge.kind is EdgeKind.CONFIRMED:
+        reason = f"seen in {edge.hits} of the last {edge.frames} looks, over {over_s:.1f} s"
+    else:
+        reason = f"not seen in {edge.frames} looks"
+    return replace(edge, source=source, reason=reason)
 
 
 def _region(text: str | None) -> Region | None:

@@ -166,6 +166,10 @@ class Guard:
             return
         got = 0
         path: str = scope["path"]
+        if "\0" in path or b"%00" in scope.get("query_string", b""):
+            # PostgreSQL takes no NUL in a text, and no honest address holds one.
+            await JSONResponse({"code": "http", "what": "no such address"}, 404)(scope, receive, send)
+            return
         cacheable = path.startswith(("/static/", "/pictures/"))
 
         async def bounded() -> Message:

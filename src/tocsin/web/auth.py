@@ -147,9 +147,8 @@ class SignInThrottle:
         """Raises TooManyTriesError while one of the keys has to wait."""
         for key in keys:
             count, last_s = self._failures.get(key, (0, 0.0))
-            wait_s = (
-                min(2.0 ** (count - self.free_tries), self.max_wait_s) if count >= self.free_tries else 0.0
-            )
+            over = min(count - self.free_tries, 16)  # bounded: 2 to the count overflows some day
+            wait_s = min(2.0**over, self.max_wait_s) if over >= 0 else 0.0
             left_s = last_s + wait_s - now_s
             if left_s > 0:
                 raise TooManyTriesError(f"too many wrong tries; wait {left_s:.0f} s", where="sign-in")

@@ -58,14 +58,27 @@ class Board:
         silent_s = self._policy.catalogue.get(WATCHER_SILENT).on_delay_s
         return camera_views(watchers, self._policy, now, silent_s)
 
-    def warnings(self, now: datetime) -> list[str]:
+    async def warnings(self, now: datetime) -> list[str]:
         """What is wrong with the site itself, and would make an alarm go unanswered."""
         roster = self._policy.roster
+        found: list[str] = []
         if not roster.responders:
-            return ["Nobody is on the roster: alarms are shown here, but nobody is called."]
-        if not roster.on_duty(now):
-            return ["Nobody is on duty now: an alarm calls everyone on the roster."]
-        return []
+            found.append("Nobody is on the roster: alarms are shown here, but nobody is called.")
+        elif not roster.on_duty(now):
+            found.append("Nobody is on duty now: an alarm calls everyone on the roster.")
+        async with self._store.reading() as unit:
+            silences = await unit.silences.all(now)
+            shown = {c.point for alarm in await unit.alarms.open() for c in alarm.conditions}
+            watchers = await unit.watchers.all()
+        for point, silence in silences:
+            if point not in shown:
+                until = silence.until.astimezone(roster.zone)
+                found.append(f"{point} pages nobody until {until:%H:%M}: {silence.by}, {silence.reason}.")
+        for watcher in watchers:
+            refused = watcher.heartbeat.refused if watcher.heartbeat else 0
+            if refused:
+                found.append(f"Watcher {watcher.name} has {refused} items that were refused; see its log.")
+        return found
 
     async def _views(self, unit: Unit, alarms: Sequence[Alarm], now: datetime) -> list[AlarmView]:
         pictures = await unit.pictures.of([alarm.id for alarm in alarms])
@@ -84,7 +97,7 @@ class Board:
 
 async def _names(unit: Unit) -> dict[str, str]:
     return {
-        camera.camera: camera.name
+        f"{watcher.name}/{camera.camera}": camera.name
         for watcher in await unit.watchers.all()
         if watcher.heartbeat is not None
         for camera in watcher.heartbeat.cameras

@@ -43,7 +43,7 @@ async def alarms(house: HouseDep, user: User) -> HTMLResponse:
             user,
             alarms=await board.alarms(now),
             cameras=await board.cameras(now),
-            warnings=[*_failing(house), *board.warnings(now)],
+            warnings=[*_failing(house), *await board.warnings(now)],
         )
     )
 

@@ -48,7 +48,9 @@ async def sign_in(
     require_same_origin(request)
     throttle: SignInThrottle = request.app.state.throttle
     username = username.strip().lower()
-    keys = (f"name {username[:63]}", f"from {request.client.host if request.client else ''}")
+    address = request.client.host if request.client else ""
+    # The name only together with the address: nobody locks a colleague out from somewhere else.
+    keys = (f"{username[:63]} from {address}", f"from {address}")
     try:
         throttle.check(keys, house.clock.monotonic_s())
     except TooManyTriesError as error:
