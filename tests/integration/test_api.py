@@ -124,7 +124,7 @@ def _edge_json(**changes: Any) -> bytes:
         (b"{}", "id"),
         (_edge_json(id=None), "id"),
         (_edge_json(id=""), "id is empty"),
-        (_edge_json(id="e" * 300), "id is empty or longer"),
+        (_edge_json(id="e" * 300), "id is empty, longer"),
         (_edge_json(kind="maybe"), "kind"),
         (_edge_json(captured_at="yesterday"), "captured_at"),
         (_edge_json(captured_at="2026-03-02T12:00:00"), "time zone"),

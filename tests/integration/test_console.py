@@ -125,8 +125,8 @@ def test_of_many_who_acknowledge_at_once_one_has_it(centre: RunningCentre, watch
     [
         ("acknowledge", {}, 200),
         ("resolve", {"outcome": "drill"}, 409),
-        ("resolve", {"outcome": "shrug"}, 409),
-        ("resolve", {"outcome": "drill", "note": "n" * 400}, 409),
+        ("resolve", {"outcome": "shrug"}, 422),
+        ("resolve", {"outcome": "drill", "note": "n" * 400}, 422),
         ("unshelve", {}, 409),
         ("shelve", {"minutes": "15", "reason": "works"}, 200),
         ("shelve", {"minutes": "15", "reason": "boredom"}, 422),

@@ -210,7 +210,11 @@ def test_invariant_5_an_entry_cannot_be_renamed_into_one_about_people(key: str, 
 def test_a_site_changes_what_it_may_of_a_hazard_and_nothing_else() -> None:
     catalogue = from_values(FULL, "site.toml").catalogue()
     flame, built_in = catalogue.get("flame"), Catalogue().get("flame")
-    assert (flame.name, flame.on_delay_s, flame.qualification) == ("Fire", 0.5, "brigade")
+    assert (flame.name, flame.on_delay_s, flame.qualification) == (
+        "Fire (Open flame)",
+        0.5,
+        "brigade",
+    )
     assert (flame.off_delay_s, flame.priority, flame.latching) == (
         built_in.off_delay_s, built_in.priority, built_in.latching,
     )  # fmt: skip

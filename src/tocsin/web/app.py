@@ -167,9 +167,9 @@ class Guard:
         got = 0
         path: str = scope["path"]
         if "\0" in path or b"%00" in scope.get("query_string", b""):
-            # PostgreSQL takes no NUL in a text, and no honest address holds one.
-            await JSONResponse({"code": "http", "what": "no such address"}, 404)(scope, receive, send)
-            return
+            # PostgreSQL takes no NUL in a text, and no honest address holds one: answered as any unknown one.
+            path = "/no-such-address"
+            scope = {**scope, "path": path, "raw_path": path.encode(), "query_string": b""}
         cacheable = path.startswith(("/static/", "/pictures/"))
 
         async def bounded() -> Message:

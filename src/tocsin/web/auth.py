@@ -140,6 +140,7 @@ class SignInThrottle:
 
     free_tries: int = 5
     max_wait_s: float = 60.0
+    first_wait_s: float = 1.0
     max_keys: int = 10_000
     _failures: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
 
@@ -148,7 +149,7 @@ class SignInThrottle:
         for key in keys:
             count, last_s = self._failures.get(key, (0, 0.0))
             over = min(count - self.free_tries, 16)  # bounded: 2 to the count overflows some day
-            wait_s = min(2.0**over, self.max_wait_s) if over >= 0 else 0.0
+            wait_s = min(self.first_wait_s * 2.0**over, self.max_wait_s) if over >= 0 else 0.0
             left_s = last_s + wait_s - now_s
             if left_s > 0:
                 raise TooManyTriesError(f"too many wrong tries; wait {left_s:.0f} s", where="sign-in")

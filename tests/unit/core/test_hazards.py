@@ -237,7 +237,7 @@ class TestOverrides:
             new = Catalogue({"smoke": HazardOverride(**{what: value})}).get("smoke")  # type: ignore[arg-type] # pyright: ignore
             different = {f.name for f in fields(Hazard) if getattr(new, f.name) != getattr(old, f.name)}
             assert different == {what}
-            assert getattr(new, what) == value
+            assert getattr(new, what) == ("Fumo (Smoke)" if what == "name" else value)
 
     def test_other_entries_and_other_catalogues_stay(self) -> None:
         changed = Catalogue({"smoke": HazardOverride(enabled=False)})
@@ -315,7 +315,20 @@ class TestInvariant3:
         assert site.require_labels("fire", iter(["smoke"])) == (site.get("smoke"),)
 
     @pytest.mark.parametrize(
-        "name", ["Protest at the gate", "Crowding", "Person on the roof", "Religious gathering", "Face seen"]
+        "name",
+        [
+            "Protest at the gate",
+            "Crowding",
+            "Person on the roof",
+            "Religious gathering",
+            "Face seen",
+            "Human at the fence",
+            "Suspect seen",
+            "Demonstration",
+            "Strikers at gate",
+            "Woman alone",
+            "Ｐｅｒｓｏｎ",
+        ],
     )
     def test_invariant_5_an_entry_cannot_be_renamed_into_one_about_people(self, name: str) -> None:
         with pytest.raises(UnknownHazardError, match="speaks of people"):
@@ -325,4 +338,7 @@ class TestInvariant3:
         "name", ["Brand", "Lightning strike", "Fumée", "Smoke on the assembly line", "Interface cabinet fire"]
     )
     def test_an_entry_may_be_translated(self, name: str) -> None:
-        assert Catalogue({"smoke": HazardOverride(name=name)}).get("smoke").name == name
+        assert Catalogue({"smoke": HazardOverride(name=name)}).get("smoke").name == f"{name} (Smoke)"
+
+    def test_the_catalogues_own_name_is_not_said_twice(self) -> None:
+        assert Catalogue({"smoke": HazardOverride(name="SMOKE")}).get("smoke").name == "Smoke"
