@@ -29,3 +29,18 @@ def test_a_password_in_the_databases_address_is_refused_and_not_repeated() -> No
         from_values({"centre": {"database": "postgresql://tocsin:hunter2@db/tocsin"}}, "test")
     assert "hunter2" not in str(caught.value)
     from_values({"centre": {"database": "postgresql://tocsin@db/tocsin"}}, "test")
+
+
+@pytest.mark.parametrize("start", ["06:00Z", "06:00+02:00", 6, 6.5, "6 o'clock", True])
+def test_a_shift_is_on_the_sites_own_clock(start: object) -> None:
+    ana = {"id": "ana", "name": "Ana", "contacts": [{"channel": "webhook", "address": "https://x.example/"}]}
+    shift = {"start": start, "end": "14:00"}
+    with pytest.raises(ConfigError, match="site's own clock"):
+        from_values({"responder": [ana | {"shifts": [shift]}]}, "test")
+    from_values({"responder": [ana | {"shifts": [shift | {"start": "6:00"}]}]}, "test")
+
+
+def test_two_cameras_never_share_a_password() -> None:
+    cameras = [{"id": one, "source": f"rtsp://{one}.example/a"} for one in ("dock-1", "dock.1")]
+    with pytest.raises(ConfigError, match="TOCSIN_CAMERA_DOCK_1_PASSWORD"):
+        from_values({"camera": cameras}, "test")

@@ -115,6 +115,15 @@ def test_invariant_2_a_cover_outlives_a_broken_stream() -> None:
     assert len(seen) > 40, "still covered, from the first looks on"
 
 
+def test_invariant_2_a_cover_is_a_cover_however_long() -> None:
+    detector = PictureDetector()
+    troubles(shown(calm(), 8), detector)
+    rng = np.random.default_rng(7)
+    folds = [rng.normal(55, 3, (HEIGHT, WIDTH, 3)).astype(np.uint8) for _ in range(5)]
+    hour = ((8 + 2.0 * k, folds[k % 5]) for k in range(1, 1800))
+    assert troubles(hour, detector)["camera-covered"][-1] > 3600
+
+
 @pytest.mark.parametrize("weather", ["plain", "rain", "headlights", "low-sun", "lamp"])
 def test_calm_weathers_are_no_trouble(weather: Weather) -> None:
     assert not troubles(shown(calm(weather), 20))

@@ -263,3 +263,16 @@ def test_a_frame_belongs_to_the_camera_again_after_the_look() -> None:
     at = [p.picture.sha256 for p in _pictures(seen) if p.role == "at"]
     assert before
     assert at[0] not in before[:1]
+
+
+@pytest.mark.parametrize("trouble", ["camera-covered", "camera-frozen", "camera-moved"])
+def test_invariant_2_a_disabled_trouble_still_makes_the_camera_blind(trouble: str) -> None:
+    """A site that does not want to hear of covers must not take a covered lens for a calm place."""
+    override = {trouble: HazardOverride(enabled=False, on_delay_s=0.0)}
+    catalogue = Catalogue({"flame": HazardOverride(on_delay_s=0.0, off_delay_s=1.0)} | override)
+    burning = [{"flame": 0.9, trouble: 0.0}] * 10
+    covered = [{"flame": 0.0, trouble: 0.95}] * 60
+    eye = _eye(Scripted(*burning, *covered, labels=("flame", trouble)), catalogue=catalogue)
+    edges = _edges(_watch(eye, 70))
+    assert [(edge.kind, edge.hazard) for edge in edges] == [(EdgeKind.CONFIRMED, "flame")]
+    assert [edge.hazard for edge in eye.standing] == ["flame"]
