@@ -81,6 +81,7 @@ class Result:
     pages: int = 0
     other_pages: int = 0
     requests: int = 0
+    requests_cut_off: int = 0
     repeats: int = 0
     max_repeats: int = 0
     start_s: list[float] = field(default_factory=list[float], repr=False)
@@ -289,7 +290,7 @@ async def _count(url: str, made: list[Edge], watcher: Watcher, receiver: Receive
     result.edges_sharing_an_alarm = sum(count - 1 for count in alarms.values())
     result.pages = len(owed & came.keys())
     result.other_pages = len(came.keys() - owed)
-    result.requests = came.total()
+    result.requests, result.requests_cut_off = came.total(), receiver.cut_off
     result.repeats = came.total() - len(came)
     result.max_repeats = max(came.values(), default=1) - 1
     result.pages_forged = sum(not one.verified for one in receiver.received)
@@ -315,6 +316,7 @@ def table_of(result: Result) -> Table:
         ("pages that came", result.pages, f"{result.edges}"),
         ("pages of troubles", result.other_pages, ""),
         ("repeated pages (same id)", result.repeats, ""),
+        ("requests that a kill broke off", result.requests_cut_off, ""),
         ("centre ready, median s", f"{statistics.median(result.start_s):.1f}", ""),
         ("whole run, s", f"{result.whole_s:.0f}", ""),
     ):

@@ -223,6 +223,20 @@ async def test_the_receiver_of_these_tests_refuses_a_forged_page(receiver: Recei
     assert not replace(got, headers=got.headers | {"webhook-timestamp": "1"}).verified
 
 
+async def test_the_receiver_of_these_tests_takes_no_half_a_page(receiver: Receiver) -> None:
+    """Headers and body leave in packets of their own: a kill may fall between them."""
+    _, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+    writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    for _ in range(100):
+        if receiver.cut_off:
+            break
+        await asyncio.sleep(0.02)
+    assert (receiver.cut_off, receiver.received) == (1, [])
+
+
 async def test_invariant_1_a_repeated_page_has_the_same_id(receiver: Receiver) -> None:
     await send(receiver.url())
     await send(receiver.url(), message=replace(MESSAGE, attempt=2))

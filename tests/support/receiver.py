@@ -71,6 +71,8 @@ class Receiver:
         self.answer: Callable[[Received], Answer] = answer or (lambda _: Answer())
         self.ending = threading.Event()
         """Set when the server ends: what waits inside an answer waits on this."""
+        self.cut_off = 0
+        """Requests whose body broke off."""
         self._received: list[Received] = []
         self._lock = threading.Lock()
         receiver = self
@@ -80,7 +82,13 @@ class Receiver:
             timeout = 30.0
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", "0")))
+                length = int(self.headers.get("content-length", "0"))
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    # Its sender was killed between two packets: no request, and nothing to judge.
+                    self.close_connection = True
+                    receiver.cut_off += 1
+                    return
                 got = Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 # First what it says, then what is kept: whoever reads `received` may count on both.
                 answer = receiver.answer(got)
