@@ -42,8 +42,8 @@ ensure_venv() {
         echo "Installing Tocsin$extras and what it needs into .venv (about a minute the first time)..."
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
             --editable ".$extras" || exit 1
-        .venv/bin/python -m pip list --quiet --disable-pip-version-check --format=freeze 2>/dev/null |
-            tr '\n' ' ' | fold -s -w 110
+        .venv/bin/python -m pip list --disable-pip-version-check --format=freeze 2>/dev/null |
+            cut -d= -f1,3 | tr "\n" " " | fold -s -w 110
         echo
         echo "$want" >"$stamp"
     fi

@@ -299,6 +299,7 @@ def check(port: int, limit_s: float, console: Console) -> int:
     result: dict[str, Any] = {"ok": False}
     began_s = time.monotonic()
     try:
+        console.print("Drawing two camera scenes, then starting the centre and the watcher...", style="dim")
         demo.start()
         stages.done("rendered", "two camera scenes drawn into video files", demo.rendered_s)
         started_s = time.monotonic() - began_s - demo.rendered_s
