@@ -39,6 +39,18 @@ from tocsin.watch.worker import CameraWorker
 NOBODY = "http://127.0.0.1:9"
 
 
+MADE: list[Supervisor] = []
+
+
+@pytest.fixture(autouse=True)
+def _ended() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    """A test that failed leaves no thread behind that keeps the whole run from ending."""
+    yield
+    for supervisor in MADE:
+        supervisor.stop()
+    MADE.clear()
+
+
 class Watched:
     """A supervisor over one camera, on a spool of its own; its threads run only where a test starts them."""
 
@@ -63,6 +75,7 @@ class Watched:
             disk_free_share=lambda: self.free_share(),
         )
         self._client = client
+        MADE.append(self.supervisor)
 
     def edges(self) -> list[Edge]:
         return [item.edge for item in self.spool.waiting(1000) if isinstance(item, SpooledEdge)]

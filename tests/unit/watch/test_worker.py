@@ -29,11 +29,18 @@ from tocsin.watch.eye import Eye
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
 
+STARTED: list[CameraWorker] = []
+
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
     monkeypatch.setattr(worker_module, "FIRST_BACK_OFF_S", 0.01)
     monkeypatch.setattr(worker_module, "MAX_BACK_OFF_S", 0.04)
+    yield
+    # A test that failed leaves no thread behind that keeps the whole run from ending.
+    for worker in STARTED:
+        worker.stop()
+    STARTED.clear()
 
 
 @pytest.fixture
@@ -54,7 +61,9 @@ def _worker(
 ) -> CameraWorker:
     eye = Eye(CameraId(camera), an_address(camera), detectors or (Scripted(),), AT_ONCE)
     emitter = Emitter(spool, threading.Event())
-    return CameraWorker(eye, open_source, emitter, clock or SystemClock(), ends=ends, jitter=jitter)
+    worker = CameraWorker(eye, open_source, emitter, clock or SystemClock(), ends=ends, jitter=jitter)
+    STARTED.append(worker)
+    return worker
 
 
 def _end(*workers: CameraWorker) -> None:
