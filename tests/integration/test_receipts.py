@@ -71,3 +71,27 @@ def test_invariant_1_a_strangers_no_sets_nothing_aside(tmp_path: Path, status: i
 def test_what_the_centre_itself_refuses_is_set_aside(tmp_path: Path, status: int) -> None:
     no = _json(status, code="unknown-hazard", what="", where="", hint="", permanent=True)
     assert _counts(tmp_path, lambda _: no) == (True, 0, 1)
+
+
+def test_one_item_that_the_centre_stumbles_over_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    bad, *good = [an_edge(source=f"cam-{number}") for number in range(4)]
+    taken: list[str] = []
+
+    def centre(got: Received) -> Answer:
+        edge_id = json.loads(got.body)["id"]
+        if edge_id == bad.id:
+            return _json(500, code="bug", what="", where="", hint="", permanent=False)
+        taken.append(edge_id)
+        return _as_centre(got)
+
+    with Receiver(centre) as running:
+        spool = Spool(tmp_path / "spool.sqlite")
+        for edge in (bad, *good):
+            spool.put_edge(edge)
+        client = CentreClient(running.url("").rstrip("/"), SecretStr("token"))
+        heartbeat = Heartbeat(datetime.now(UTC), ())
+        assert not Sender(spool, client, lambda: heartbeat, threading.Event()).send_batch()
+        client.close()
+        assert taken == [edge.id for edge in good]
+        assert spool.counts().waiting == 1
+        spool.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -86,7 +87,8 @@ class Accounts:
                 account = await unit.accounts.get(username)
         hashed = account.password_hash if account and not account.disabled else _NOBODY
         try:
-            right = _hasher.verify(hashed, password[:MAX_PASSWORD])
+            # In a thread: it is slow on purpose, and pages must not wait for somebody who signs in.
+            right = await asyncio.to_thread(_hasher.verify, hashed, password[:MAX_PASSWORD])
         except (VerificationError, InvalidHashError):
             return False
         return right and hashed is not _NOBODY

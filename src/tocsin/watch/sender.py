@@ -28,6 +28,7 @@ HEARTBEAT_S = 5.0
 _PERMANENT = frozenset({400, 403, 413, 415, 422})
 """The centre has read it and will never take it. Everything else may change: 401 when the token is
 mended, 404 when the address is, 5xx when it is back."""
+_STUMBLED = 500
 _NO_SUCH_EDGE = 409
 
 
@@ -119,6 +120,7 @@ class Sender:
 
     def send_batch(self) -> bool:
         """Sends what waits, in order. False when the centre must be left alone for a while."""
+        went = True
         for item in self._spool.waiting(BATCH):
             if self._stop.is_set():
                 return True
@@ -140,10 +142,14 @@ class Sender:
             ):
                 log.error("refused-by-centre", status=response.status_code, answer=_said(response))
                 self._spool.refuse(item.seq, f"{response.status_code} {_said(response)}")
+            elif response.status_code == _STUMBLED:
+                # A fault over this one item must not hold up the others; it is tried again with them.
+                self._tell("sender", "centre-answered-500", _said(response))
+                went = False
             else:
                 self._tell("sender", f"centre-answered-{response.status_code}", _said(response))
                 return False
-        return True
+        return went
 
     def _empty(self) -> None:
         back_off_s = FIRST_BACK_OFF_S
