@@ -25,7 +25,8 @@ from rich.markup import escape
 from tocsin import wiring
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets, from_values, load
-from tocsin.core.errors import ConfigError
+from tocsin.core.errors import ConfigError, StoreError
+from tocsin.core.journal import Entry
 from tocsin.core.observation import CameraId
 from tocsin.flows.accounts import Accounts, WatcherTokens, new_token
 from tocsin.sources.file import FileSource
@@ -287,15 +288,72 @@ def _run(launched: Launch, console: Console) -> None:
             console.print(link, soft_wrap=True, highlight=False)
             console.print("Then set a password: tocsin user password operator", style="dim")
         console.print(f"Logs: {escape(str(launched.centre.log.parent))}. Ctrl-C ends it.", style="dim")
-        told = False
+        told, news = False, News(launched.config, Secrets())
         while not stop.asked:
+            for line in news.lines():
+                console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
             if launched.keep_alive(console) == 0 and not told:
                 told = True
                 console.print("All files were watched to their end; the console stays up. Ctrl-C ends it.")
-            time.sleep(0.5)
+            time.sleep(1.0)
     finally:
         console.print("Ending the watcher and the centre...", style="dim")
         launched.stop()
+
+
+_NEWS = frozenset(
+    {
+        Entry.RAISED,
+        Entry.CORROBORATED,
+        Entry.WORSENED,
+        Entry.CLEARED,
+        Entry.DISPATCHED,
+        Entry.ESCALATED,
+        Entry.PAGE_SENT,
+        Entry.PAGE_FAILED,
+        Entry.ACKNOWLEDGED,
+        Entry.RESOLVED,
+        Entry.SILENCED,
+    }
+)
+
+
+class News:
+    """What the journal says since the last look, in lines for the terminal."""
+
+    def __init__(self, config: Config, secrets: Secrets) -> None:
+        self._config = config
+        self._secrets = secrets
+        self._last: int | None = None
+
+    def lines(self) -> list[str]:
+        """New lines; none while the database cannot be read (the centre's own log says why)."""
+        try:
+            return asyncio.run(self._read())
+        except StoreError:
+            return []
+
+    async def _read(self) -> list[str]:
+        store = wiring.store_of(self._config, self._secrets)
+        catalogue, lines = self._config.catalogue(), list[str]()
+        try:
+            async with store.reading() as unit:
+                if self._last is None:
+                    # What was there before this start is no news.
+                    self._last = await unit.journal.last_number()
+                for numbered in await unit.journal.after(self._last, 200):
+                    self._last = numbered.number
+                    said = numbered.entry
+                    alarm = await unit.alarms.get(said.alarm_id) if said.alarm_id else None
+                    if alarm is None or said.entry not in _NEWS:
+                        continue
+                    name = catalogue.get(alarm.hazard).name
+                    at = said.at.astimezone(self._config.zone)
+                    what = said.entry.value.replace("-", " ")
+                    lines.append(f"{at:%H:%M:%S}  alarm {alarm.number} {name}: {what}, {said.reason}")
+        finally:
+            await store.close()
+        return lines
 
 
 class Stop:
