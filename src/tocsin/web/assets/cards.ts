@@ -178,7 +178,9 @@ export function dropCard(id: string): void {
   const card = byId(`alarm-${id}`);
   if (!list || !card || !list.contains(card)) return;
   if (card.hasAttribute("data-closed")) return;
-  if (all(card, "details[data-part]:not([data-part=steps])").some((fold) => dirty(fold) && fold.querySelector("form"))) {
+  // A form that is being sent may be what closed it: the stream can be faster than the answer to the form.
+  const unsent = (fold: HTMLElement): boolean => dirty(fold) && fold.querySelector("form:not([aria-busy=true])") !== null;
+  if (all(card, "details[data-part]:not([data-part=steps])").some(unsent)) {
     card.setAttribute("data-closed", "");
     for (const part of all(card, "form")) retire(part);
     const message = card.querySelector(".card-message");
