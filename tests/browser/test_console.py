@@ -41,6 +41,7 @@ def _chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = _chromium()
+    expect.set_options(timeout=WAIT_MS)  # here, where every test of this file comes by
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield launched
@@ -49,7 +50,6 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCentre]:
-    expect.set_options(timeout=WAIT_MS)
     with RunningCentre(tmp_path_factory.mktemp("centre")) as running:
         running.user("ana")
         running.user("rui")
