@@ -63,7 +63,6 @@ class Centre:
     background: Background
     delivery: Delivery
     oversee: Oversee
-    webhook: WebhookChannel | None
 
 
 def policy_of(config: Config) -> Policy:
@@ -185,7 +184,6 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         background,
         delivery,
         oversee,
-        webhook if isinstance(webhook, WebhookChannel) else None,
     )
 
 

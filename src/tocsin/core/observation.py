@@ -43,11 +43,6 @@ class Region:
                 hint="give x0 < x1 and y0 < y1, each between 0 and 1",
             )
 
-    def union(self, other: Region) -> Region:
-        return Region(
-            min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1)
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class FrameInfo:
