@@ -123,6 +123,25 @@ class SourceTimeoutError(SourceError):
     code = "source-timeout"
 
 
+class DetectorError(TocsinError):
+    """A detector that failed on a picture; it is left out of that look."""
+
+    code = "detector"
+    permanent = False
+
+
+class ModelError(TocsinError):
+    """A model file that cannot be used."""
+
+    code = "model"
+
+
+class ModelOperatorError(ModelError):
+    """The model needs something that the installed ONNX Runtime lacks."""
+
+    code = "model-operator"
+
+
 class StoreError(TocsinError):
     """The database did not take it."""
 
