@@ -37,6 +37,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tocsin.config_models import DetectorName, ModelSection, check_models
 from tocsin.core.dispatch import (
     Contact,
     Escalation,
@@ -169,7 +170,7 @@ class Camera(_Section):
     # Looks that are further apart than a rule's max_gap_s (10 s) never make a hazard believed.
     looks_per_s: float = Field(default=5.0, ge=0.2, le=30, allow_inf_nan=False)
     loop: bool = False
-    detectors: tuple[Literal["fire", "picture"], ...] = Field(default=("fire", "picture"), min_length=1)
+    detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:
@@ -281,6 +282,7 @@ class Config(BaseSettings):
     watcher: WatcherSection = WatcherSection()
     place: tuple[Place, ...] = ()
     camera: tuple[Camera, ...] = ()
+    model: tuple[ModelSection, ...] = ()
     responder: tuple[ResponderSection, ...] = ()
     escalation: EscalationSection = EscalationSection()
     channel: ChannelSections = ChannelSections()
@@ -393,6 +395,7 @@ def _check_names(config: Config, where: str) -> None:
             raise ConfigError(
                 f"[[{kind}]] id {twice[0]!r} is there twice", where=where, hint="ids are unique"
             )
+    check_models(config.model, [(camera.id, camera.detectors) for camera in config.camera], where)
     keys: dict[str, str] = {}
     for camera in config.camera:
         other = keys.setdefault(_env_key(camera.id), camera.id)

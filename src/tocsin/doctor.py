@@ -12,6 +12,7 @@ from typing import Literal
 from tocsin import wiring
 from tocsin.background import free_share
 from tocsin.config import Camera, Config, Secrets, camera_credentials
+from tocsin.config_models import ModelSection
 from tocsin.core.errors import TocsinError
 from tocsin.core.hazards import Signal
 from tocsin.core.observation import CameraId, CapStatus
@@ -56,6 +57,8 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
                 "`tocsin watch` needs it; `tocsin run` makes its own",
             )
         )
+    for section in config.model:
+        findings.append(await _model(section, config))
     findings.extend(await asyncio.gather(*(_camera(camera, clock) for camera in config.camera)))
     return findings
 
@@ -167,6 +170,15 @@ async def _channels(config: Config, secrets: Secrets, clock: Clock) -> AsyncGene
             yield Finding("ok", "email", f"a server answers at {email.host}:{email.port}")
     if "webhook" in channels:
         yield Finding("ok", "webhook", "a signing secret is set")
+
+
+async def _model(section: ModelSection, config: Config) -> Finding:
+    """Opens it as the watcher would; one from the hub is fetched and kept."""
+    try:
+        model = await asyncio.to_thread(wiring.model_of, section, wiring.models_folder(config))
+    except TocsinError as error:
+        return Finding("error", error.code, str(error))
+    return Finding("ok", "plug-in", str(model))
 
 
 async def _camera(camera: Camera, clock: Clock) -> Finding:

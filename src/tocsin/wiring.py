@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,11 +20,16 @@ from tocsin.channels.email import EmailChannel, EmailSettings
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Camera, Config, Secrets, camera_credentials
+from tocsin.config_models import ModelSection, used_models
 from tocsin.core.errors import ConfigError
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, PlaceId, SourceKind
 from tocsin.detectors.fire import FireDetector
+from tocsin.detectors.hub import HubFile, fetch
+from tocsin.detectors.layouts import Layout
+from tocsin.detectors.onnx import Model, ModelSpec, OnnxDetector, check_sum
 from tocsin.detectors.picture import PictureDetector
+from tocsin.detectors.runtime import read_model
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
@@ -213,11 +219,67 @@ def server_of(centre: Centre, host: str, port: int) -> CentreServer:
     return CentreServer(config, centre.house.live)
 
 
-def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
+def model_of(section: ModelSection, kept_in: Path) -> Model:
+    """Fetches or reads the model, checks it, and opens it; files from the hub are kept in that folder.
+
+    Raises ForeignLabelError for a model that knows more than hazards, and ModelError kinds.
+    """
+    where = f"model {section.id!r}"
+    max_bytes = section.max_mb * 1_000_000
+    if section.repo:
+        wanted = HubFile(section.repo, section.file, section.revision, section.sha256, section.endpoint)
+        content = fetch(wanted, kept_in, max_bytes, where)
+    else:
+        content = read_model(Path(section.path), where, max_bytes)
+        if section.sha256:
+            check_sum(content, section.sha256, where)
+    spec = ModelSpec(
+        section.id,
+        layout=None if section.format == "auto" else Layout(section.format),
+        size=(section.size[0], section.size[1]) if section.size else None,
+        names=section.names,
+        labels=section.labels,
+        threshold=section.threshold,
+        overlap=section.nms,
+        scores=None if section.scores == "auto" else section.scores,
+        pixels=None if section.pixels == "auto" else section.pixels,
+        bgr=section.colours == "bgr",
+        fit=section.fit,
+    )
+    return Model(spec, content)
+
+
+def models_folder(config: Config) -> Path:
+    """Where models from the hub are kept, each under its checksum."""
+    return config.watcher.data_dir / "models"
+
+
+class Detectors:
+    """Makes cameras' detectors. A plug-in model is opened once, when the first camera asks for it."""
+
+    def __init__(self, config: Config) -> None:
+        self._sections = {section.id: section for section in config.model}
+        self._kept_in = models_folder(config)
+        self._models: dict[str, Model] = {}
+
+    def of(self, camera: Camera) -> list[Detector]:
+        """New detectors for this camera. Raises what `model_of` raises."""
+        # The picture detector always runs: without it a covered lens would pass for a calm place.
+        names = [name for name in dict.fromkeys((*camera.detectors, "picture")) if name in _DETECTORS]
+        models = [
+            OnnxDetector(self._model(wanted)) for wanted in dict.fromkeys(used_models(camera.detectors))
+        ]
+        return [*(_DETECTORS[name]() for name in names), *models]
+
+    def _model(self, wanted: str) -> Model:
+        if wanted not in self._models:
+            self._models[wanted] = model_of(self._sections[wanted], self._kept_in)
+        return self._models[wanted]
+
+
+def eye_of(camera: Camera, catalogue: Catalogue, address: Address, detectors: Detectors) -> Eye:
     """A camera's detectors, each checked against the catalogue (invariant 3)."""
-    # The picture detector always runs: without it a covered lens would pass for a calm place.
-    detectors = [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
-    return Eye(CameraId(camera.id), address, detectors, catalogue)
+    return Eye(CameraId(camera.id), address, detectors.of(camera), catalogue)
 
 
 def build_watcher(
@@ -226,7 +288,7 @@ def build_watcher(
     """A watcher from its configuration; nothing runs yet.
 
     `ends`: video files are watched once and the watcher ends after them; otherwise a file that ends
-    without `loop` is a camera that fell silent. Raises ConfigError and ForeignLabelError.
+    without `loop` is a camera that fell silent. Raises ConfigError, ForeignLabelError and ModelError.
     """
     clock = clock or SystemClock()
     if not config.camera:
@@ -240,6 +302,7 @@ def build_watcher(
     # One thread per camera is ours to give; OpenCV's own pool would fight over the same cores.
     cv2.setNumThreads(1)
     catalogue = config.catalogue()
+    detectors = Detectors(config)
     ring = threading.Event()
     spool = Spool(config.watcher.data_dir / "spool.sqlite")
     emitter = Emitter(spool, ring)
@@ -260,7 +323,7 @@ def build_watcher(
         )
         opener().close()  # opens nothing yet, but an address that cannot be one is an error before the start
         worker = CameraWorker(
-            eye_of(camera, catalogue, address),
+            eye_of(camera, catalogue, address, detectors),
             opener,
             emitter,
             clock,

@@ -44,6 +44,12 @@ class ForeignLabelError(UnknownHazardError):
     code = "foreign-label"
 
 
+class ModelLabelsError(ForeignLabelError):
+    """A model whose classes are not named one by one: nobody can say what it looks for, so it is refused."""
+
+    code = "model-labels"
+
+
 class IllegalMoveError(TocsinError):
     """This move is not in the alarm's table; nothing was changed."""
 
@@ -140,6 +146,25 @@ class ModelOperatorError(ModelError):
     """The model needs something that the installed ONNX Runtime lacks."""
 
     code = "model-operator"
+
+
+class ModelShapeError(ModelError):
+    """The model's input or output has a form that we cannot use, or that the configuration must name."""
+
+    code = "model-shape"
+
+
+class ModelChecksumError(ModelError):
+    """The file is not the one that was meant; it was not opened."""
+
+    code = "model-checksum"
+
+
+class ModelFetchError(ModelError):
+    """The hub does not give the file. Trying again may help: the network may be down."""
+
+    code = "model-fetch"
+    permanent = False
 
 
 class StoreError(TocsinError):

