@@ -1,0 +1,154 @@
+"""What some seconds of looks tell that one picture cannot: does it stay, flicker, grow, rise.
+
+The network says of each cell how likely flame or smoke is there; here the last few seconds of its
+answers, and of the brightness below them, become the few figures that a verdict is made of. A lamp,
+a sunset and a vest are likely in one picture, too, but a lamp does not flicker and a vest does not stay.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import astuple, dataclass
+from typing import Final, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tocsin.core.observation import Region
+
+Map = NDArray[np.float32]
+Level = NDArray[np.uint8]
+
+KEEP_S: Final = 3.0
+"""What is longer ago says little about a flame now, and a passing light has passed by then."""
+PATROL_KEEP: Final = 4
+"""At a slow pace the last few looks are kept all the same, however old (a gap ends it, see `fire`)."""
+LEAST_LOOKS: Final = 4
+LEAST_S: Final = 0.5
+"""Flames turn brighter and darker 1 to 10 times a second: less time than this shows no turn."""
+MOST_LOOKS: Final = 32
+
+LEVEL_WIDE_PX: Final = 80
+LEVEL_TALL_PX: Final = 56
+"""Brightness is kept at two samples a cell each way: sensor noise averages out, tongues of flame do not."""
+
+HOT_SHARE: Final = 0.5  # of the likeliest cell's mean: what belongs to the same flame
+SURE: Final = 1e-4  # likelihoods are kept this far from 0 and 1
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is measured on the likeliest place of one hazard in a burst; all without unit, in this order.
+
+    `likely`: log odds of the likeliest cells' mean over time; `wanders`: log odds of each look's own
+    likeliest cells, mean, less `likely`: 0 for what stays in its place; `flickers`: log of the mean
+    change of brightness there from look to look (grey levels, plus 1); `stands_out`: log of that against
+    the change elsewhere; `grows`: change of the log of its area over the burst; `rises`: upward drift of
+    the brightness there against that elsewhere, in samples a look.
+    """
+
+    likely: float
+    wanders: float
+    flickers: float
+    stands_out: float
+    grows: float
+    rises: float
+
+    def vector(self) -> NDArray[np.float64]:
+        return np.array(astuple(self), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    clock_s: float
+    maps: Map
+    level: Level
+
+
+class Burst:
+    """The last seconds of one camera."""
+
+    def __init__(self) -> None:
+        self._looks: deque[_Look] = deque(maxlen=MOST_LOOKS)
+
+    def clear(self) -> None:
+        self._looks.clear()
+
+    def add(self, clock_s: float, maps: Map, level: Level) -> None:
+        """One more look: likelihoods (hazards, rows, columns) 0 to 1, and brightness (56, 80)."""
+        self._looks.append(_Look(clock_s, maps, level))
+        while len(self._looks) > PATROL_KEEP and clock_s - self._looks[0].clock_s > KEEP_S:
+            self._looks.popleft()
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is enough of it for a verdict."""
+        return len(self._looks) >= LEAST_LOOKS and self._looks[-1].clock_s - self._looks[0].clock_s >= LEAST_S
+
+    def figures(self, which: int, pooled: int) -> tuple[Figures, Region]:
+        """Of one hazard; `pooled` cells make a picture's likelihood. Only when it `tells`."""
+        stack = np.stack([look.maps[which] for look in self._looks])
+        mean = stack.mean(axis=0)
+        likely = _odds(_top(mean, pooled))
+        each = np.array([_odds(_top(one, pooled)) for one in stack])
+        hot = _hot(mean)
+        near = cv2.dilate(hot, np.ones((3, 3), np.uint8)) > 0
+        samples = cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST) > 0
+        levels = np.stack([look.level for look in self._looks]).astype(np.float32)
+        steps = np.diff(levels, axis=0)
+        steps -= np.median(steps[:, ::3, ::3], axis=(1, 2), keepdims=True)  # exposure moves everything alike
+        change = np.abs(steps).mean(axis=0)
+        inside = float(np.percentile(change[samples], 75)) if samples.any() else 0.0
+        outside = float(np.percentile(change[~samples], 75)) if not samples.all() else 0.0
+        area = np.maximum(1.0, (stack > HOT_SHARE * max(mean.max(), 0.2)).sum(axis=(1, 2)))
+        half = len(area) // 2
+        grows = float(np.log(area[-half:].mean()) - np.log(area[:half].mean()))
+        figures = Figures(
+            likely=likely,
+            wanders=float(each.mean()) - likely,
+            flickers=float(np.log1p(inside)),
+            stands_out=float(np.log((inside + 0.5) / (outside + 0.5))),
+            grows=grows,
+            rises=_rises(levels, samples),
+        )
+        return figures, region_of(hot)
+
+
+def _top(one: Map, count: int) -> float:
+    return float(np.partition(one.reshape(-1), -count)[-count:].mean())
+
+
+def _odds(share: float) -> float:
+    share = min(1.0 - SURE, max(SURE, share))
+    return float(np.log(share / (1.0 - share)))
+
+
+def _hot(mean: Map) -> NDArray[np.uint8]:
+    """The group of cells around the likeliest one that are at least half as likely, 0 or 1."""
+    mask = (mean >= HOT_SHARE * mean.max()).astype(np.uint8)
+    _, label = cast("tuple[int, NDArray[np.int32]]", cv2.connectedComponents(mask, connectivity=8))
+    return (label == label.reshape(-1)[int(mean.argmax())]).astype(np.uint8)
+
+
+def region_of(hot: NDArray[np.uint8]) -> Region:
+    """The box around a group of cells."""
+    rows, columns = np.nonzero(hot.any(axis=1))[0], np.nonzero(hot.any(axis=0))[0]
+    tall, wide = hot.shape
+    return Region(
+        int(columns[0]) / wide, int(rows[0]) / tall, (int(columns[-1]) + 1) / wide, (int(rows[-1]) + 1) / tall
+    )
+
+
+def _rises(levels: NDArray[np.float32], samples: NDArray[np.bool_]) -> float:
+    """From the brightness equation: the vertical shift a look that explains most of its change."""
+    if not samples.any() or samples.all():
+        return 0.0
+    slope = np.gradient(levels.mean(axis=0), axis=0)
+    steps = np.diff(levels, axis=0).mean(axis=0)
+
+    def upward(where: NDArray[np.bool_]) -> float:
+        # I(y) moved up by d: the change is d times the slope downward.
+        return float((steps[where] * slope[where]).sum() / ((slope[where] ** 2).sum() + 50.0))
+
+    return upward(samples) - upward(~samples)
