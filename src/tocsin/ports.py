@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from tocsin.core.alarm import Alarm, AlarmId, Silence
 from tocsin.core.dispatch import Page
+from tocsin.core.errors import ConfigError
 from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation
 from tocsin.core.sight import Heartbeat, Watcher
@@ -36,6 +37,52 @@ class Frame:
 
     info: FrameInfo
     picture: Picture
+
+
+class Gaze(Protocol):
+    """How closely a source is to look now. Asked at every packet, from the source's own thread."""
+
+    @property
+    def staring(self) -> bool:
+        """True for a stare (every frame decoded), false for a patrol (key packets will do)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyGaze:
+    """A gaze that never changes."""
+
+    staring: bool
+
+
+PATROL: Final = SteadyGaze(staring=False)
+STARE: Final = SteadyGaze(staring=True)
+
+MAX_LOOKS_PER_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """About how many frames a second are handed out, on patrol and in a stare.
+
+    A camera that is patrolled as often as it is stared at is looked at closely all the time.
+    """
+
+    patrol_looks_per_s: float = 1.0
+    stare_looks_per_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
+        if not 0.0 < self.patrol_looks_per_s <= self.stare_looks_per_s <= MAX_LOOKS_PER_S:
+            raise ConfigError(
+                f"{self.patrol_looks_per_s} looks a second on patrol and {self.stare_looks_per_s} in a stare",
+                hint=f"give rates up to {MAX_LOOKS_PER_S:g}, the patrol's above 0 and not above the stare's",
+            )
+
+    @property
+    def patrols(self) -> bool:
+        """False when a stare would be no closer look than the patrol is."""
+        return self.patrol_looks_per_s < self.stare_looks_per_s
 
 
 class Source(Protocol):
