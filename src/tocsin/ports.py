@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from tocsin.core.alarm import Alarm, AlarmId, Silence
 from tocsin.core.dispatch import Page
-from tocsin.core.errors import ConfigError
+from tocsin.core.errors import ConfigError, PictureError
+from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
-from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation
+from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation, Region
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.redact import Picture as Picture
@@ -118,6 +119,31 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget earlier frames: the stream was interrupted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How surely one picture by itself shows a hazard, from 0 to 1, and where: boxes, each with its own."""
+
+    confidence: float
+    boxes: tuple[tuple[float, Region], ...] = ()
+
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
+        if not all(0.0 <= one <= 1.0 for one in (self.confidence, *(sure for sure, _ in self.boxes))):
+            raise PictureError(f"a confidence of {self.confidence} or of a box is not between 0 and 1")
+
+
+@runtime_checkable
+class StillDetector(Protocol):
+    """A detector that can also judge a single picture, without earlier ones."""
+
+    def scores(self, picture: Picture) -> Mapping[HazardCode, Score]:
+        """One score for each of its labels that a single picture can show; remembers nothing.
+
+        `picture` is BGR uint8 of shape (height, width, 3), of any size.
+        """
         ...
 
 

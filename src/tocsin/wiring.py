@@ -213,11 +213,15 @@ def server_of(centre: Centre, host: str, port: int) -> CentreServer:
     return CentreServer(config, centre.house.live)
 
 
+def detectors_of(camera: Camera) -> list[Detector]:
+    """New detectors for this camera, as its configuration names them."""
+    # The picture detector always runs: without it a covered lens would pass for a calm place.
+    return [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
+
+
 def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
     """A camera's detectors, each checked against the catalogue (invariant 3)."""
-    # The picture detector always runs: without it a covered lens would pass for a calm place.
-    detectors = [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
-    return Eye(CameraId(camera.id), address, detectors, catalogue)
+    return Eye(CameraId(camera.id), address, detectors_of(camera), catalogue)
 
 
 def build_watcher(

@@ -28,13 +28,15 @@ class Seen:
     """What one look made: edges first, then pictures.
 
     `suspicion` (0 to 1, 0.5 is a hit) is how much a closer look is worth; `decided`: an alarm or
-    supervisory hazard was confirmed in it.
+    supervisory hazard was confirmed in it. `observed` is what the detectors saw, at most one of each
+    hazard; it never leaves the watcher.
     """
 
     edges: tuple[Edge, ...] = ()
     pictures: tuple[StripPicture, ...] = ()
     suspicion: float = 0.0
     decided: bool = False
+    observed: Mapping[str, Observation] = field(default_factory=dict[str, Observation])
 
 
 @dataclass(slots=True)
@@ -155,7 +157,7 @@ class Eye:
             edge.kind is EdgeKind.CONFIRMED and self._watched[edge.hazard].hazard.signal is not Signal.TROUBLE
             for edge in edges
         )
-        return Seen(tuple(edges), tuple(pictures), self._suspicion(best), decided)
+        return Seen(tuple(edges), tuple(pictures), self._suspicion(best), decided, best)
 
     def _suspicion(self, best: Mapping[str, Observation]) -> float:
         """The worst of what would be news: not what stands already, nor a lesser sign of the same thing."""
