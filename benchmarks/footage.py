@@ -27,7 +27,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.picture import PictureDetector
-from tocsin.ports import Frame
+from tocsin.ports import STARE, Frame, Rates
 from tocsin.sources.file import FileSource
 from tocsin.watch.eye import Address, Eye
 
@@ -70,7 +70,13 @@ class Result:
 def frames_of(path: Path) -> Iterable[Frame]:
     """The clip's frames at about 5 a second, all of them when it has fewer."""
     source = FileSource(
-        CameraId("clip"), path, clock=_NoClock(), started_at=START, pace=False, looks_per_s=LOOKS_PER_S
+        CameraId("clip"),
+        path,
+        clock=_NoClock(),
+        started_at=START,
+        pace=False,
+        rates=Rates(1.0, LOOKS_PER_S),
+        gaze=STARE,
     )
     try:
         yield from source.frames()

@@ -151,6 +151,28 @@ def demo(
 
 
 @app.command()
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A labelled folder: MANIFEST.csv and what it lists.")
+    ],
+    json: Annotated[Path | None, typer.Option(help="Write the results here, as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with curves and pictures here.")] = None,
+    only: Annotated[str, typer.Option(help="Only files whose name contains this.")] = "",
+    split: Annotated[str, typer.Option(help="Only files of this split, such as val.")] = "",
+    config: ConfigOption = None,
+    camera: Annotated[
+        str, typer.Option(help="The camera of the configuration whose detectors are used.")
+    ] = "",
+    draw: Annotated[bool, typer.Option("--draw", help="First draw a tiny labelled set into DIR.")] = False,
+) -> None:
+    """Replay labelled footage through the production pipeline, and say how well it did."""
+    from tocsin.evaluate import command  # statistics and reports load only here
+
+    asked = command.Asked(folder, json, html, only, split, camera, draw)
+    command.evaluate(asked, _config(config), out, err)
+
+
+@app.command()
 def hazards(config: ConfigOption = None) -> None:
     """List the closed catalogue of hazards."""
     catalogue = _config(config).catalogue() if config else Catalogue()

@@ -142,6 +142,8 @@ class WatcherSection(_Section):
     name: Identifier = "watcher"
     centre: str = ""
     data_dir: Path = Path("tocsin-data/watcher")
+    stare_s: float = Field(default=4.0, ge=1, le=60, allow_inf_nan=False)
+    stare_share: float = Field(default=0.5, gt=0, le=1, allow_inf_nan=False)
 
 
 class Place(_Section):
@@ -168,9 +170,19 @@ class Camera(_Section):
     name: str = ""
     place: str = ""
     # Looks that are further apart than a rule's max_gap_s (10 s) never make a hazard believed.
-    looks_per_s: float = Field(default=5.0, ge=0.2, le=30, allow_inf_nan=False)
+    patrol_looks_per_s: float = Field(default=1.0, ge=0.2, le=30, allow_inf_nan=False)
+    stare_looks_per_s: float = Field(default=10.0, ge=1, le=30, allow_inf_nan=False)
     loop: bool = False
     detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
+
+    @model_validator(mode="after")
+    def _stare_is_closer(self) -> Camera:
+        if self.patrol_looks_per_s > self.stare_looks_per_s:
+            raise ValueError(
+                "patrol_looks_per_s is above stare_looks_per_s; give both the same value to look at "
+                "this camera closely all the time"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:

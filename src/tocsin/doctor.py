@@ -192,7 +192,6 @@ async def _camera(camera: Camera, clock: Clock) -> Finding:
             started_at=clock.now(),
             username=username,
             password=None if password is None else password.get_secret_value(),
-            looks_per_s=camera.looks_per_s,
         )
         try:
             frame = next(iter(source.frames()), None)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from tocsin.core.alarm import Alarm, AlarmId, Silence
 from tocsin.core.dispatch import Page
+from tocsin.core.errors import ConfigError, PictureError
+from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
-from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation
+from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation, Region
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.redact import Picture as Picture
@@ -36,6 +38,52 @@ class Frame:
 
     info: FrameInfo
     picture: Picture
+
+
+class Gaze(Protocol):
+    """How closely a source is to look now. Asked at every packet, from the source's own thread."""
+
+    @property
+    def staring(self) -> bool:
+        """True for a stare (every frame decoded), false for a patrol (key packets will do)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyGaze:
+    """A gaze that never changes."""
+
+    staring: bool
+
+
+PATROL: Final = SteadyGaze(staring=False)
+STARE: Final = SteadyGaze(staring=True)
+
+MAX_LOOKS_PER_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """About how many frames a second are handed out, on patrol and in a stare.
+
+    A camera that is patrolled as often as it is stared at is looked at closely all the time.
+    """
+
+    patrol_looks_per_s: float = 1.0
+    stare_looks_per_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
+        if not 0.0 < self.patrol_looks_per_s <= self.stare_looks_per_s <= MAX_LOOKS_PER_S:
+            raise ConfigError(
+                f"{self.patrol_looks_per_s} looks a second on patrol and {self.stare_looks_per_s} in a stare",
+                hint=f"give rates up to {MAX_LOOKS_PER_S:g}, the patrol's above 0 and not above the stare's",
+            )
+
+    @property
+    def patrols(self) -> bool:
+        """False when a stare would be no closer look than the patrol is."""
+        return self.patrol_looks_per_s < self.stare_looks_per_s
 
 
 class Source(Protocol):
@@ -71,6 +119,31 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget earlier frames: the stream was interrupted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How surely one picture by itself shows a hazard, from 0 to 1, and where: boxes, each with its own."""
+
+    confidence: float
+    boxes: tuple[tuple[float, Region], ...] = ()
+
+    def __post_init__(self) -> None:
+        # Written so that NaN is refused too.
+        if not all(0.0 <= one <= 1.0 for one in (self.confidence, *(sure for sure, _ in self.boxes))):
+            raise PictureError(f"a confidence of {self.confidence} or of a box is not between 0 and 1")
+
+
+@runtime_checkable
+class StillDetector(Protocol):
+    """A detector that can also judge a single picture, without earlier ones."""
+
+    def scores(self, picture: Picture) -> Mapping[HazardCode, Score]:
+        """One score for each of its labels that a single picture can show; remembers nothing.
+
+        `picture` is BGR uint8 of shape (height, width, 3), of any size.
+        """
         ...
 
 

@@ -115,12 +115,7 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
     """
     if len(data) > MAX_UPLOAD_BYTES:
         raise _refused(f"{len(data)} bytes are too many", f"send at most {MAX_UPLOAD_BYTES} bytes")
-    if data.startswith(b"\xff\xd8\xff"):
-        size, end = _jpeg_header(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        size, end = _png_header(data)
-    else:
-        raise _refused("neither JPEG nor PNG", "send a JPEG as cameras make it")
+    size, end = announced(data)
     width, height = size
     if not 0 < width * height <= MAX_UPLOAD_PX:
         raise _refused(f"{width} x {height} px", f"send at most {MAX_UPLOAD_PX // 1_000_000} megapixels")
@@ -131,6 +126,18 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
     if picture is None or sorted(picture.shape[:2]) != sorted(size):
         raise _refused("the bytes do not decode to the picture that they announce", "send it again")
     return redact(picture.astype(np.uint8, copy=False), region)
+
+
+def announced(data: bytes) -> tuple[tuple[int, int], int]:
+    """Width and height that a JPEG or PNG announces, and where its bytes end; nothing is decoded.
+
+    Raises PictureError for any other format, and for a header that is damaged or cut off.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg_header(data)
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png_header(data)
+    raise _refused("neither JPEG nor PNG", "send a JPEG as cameras make it")
 
 
 def _canvas(picture: Picture) -> Picture:

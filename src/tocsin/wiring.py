@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -37,12 +39,13 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
-from tocsin.ports import Channel, Clock, Detector
+from tocsin.ports import Channel, Clock, Detector, Gaze, Rates, Source
 from tocsin.sources.opening import open_source
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Eye
+from tocsin.watch.scheduler import Budget, Stares
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.spool import Spool
 from tocsin.watch.supervisor import SILENT_AFTER_S, Supervisor
@@ -307,6 +310,7 @@ def build_watcher(
     spool = Spool(config.watcher.data_dir / "spool.sqlite")
     emitter = Emitter(spool, ring)
     client = CentreClient(config.watcher.centre or config.centre.local_url, secrets.watcher_token)
+    stares = Stares(Budget(config.watcher.stare_s, config.watcher.stare_share * cores()))
 
     posts: list[tuple[CameraWorker, str, Address, float]] = []
     for camera in config.camera:
@@ -314,9 +318,12 @@ def build_watcher(
         address = Address(SourceKind.CAMERA, camera.id, place, config.site.status)
         username, password = camera_credentials(camera.id)
         is_file = "://" not in camera.source
+        rates = Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
         opener = partial(
             _open,
             camera,
+            rates,
+            stares.add(CameraId(camera.id), rates),
             clock,
             username,
             None if password is None else password.get_secret_value(),
@@ -325,11 +332,13 @@ def build_watcher(
         worker = CameraWorker(
             eye_of(camera, catalogue, address, detectors),
             opener,
+            stares,
             emitter,
             clock,
             ends=ends and is_file and not camera.loop,
         )
-        silent_after_s = max(SILENT_AFTER_S, 3.0 / camera.looks_per_s)
+        # Between two patrol looks there may be twice the usual time, where key packets are sparse (`lens`).
+        silent_after_s = max(SILENT_AFTER_S, 3.0 / camera.patrol_looks_per_s)
         posts.append((worker, camera.shown_name, address, silent_after_s))
     return Supervisor(
         config.watcher.name,
@@ -337,6 +346,7 @@ def build_watcher(
         catalogue,
         spool,
         emitter,
+        stares,
         lambda heartbeat: Sender(spool, client, heartbeat, ring),
         clock,
         status=config.site.status,
@@ -344,7 +354,16 @@ def build_watcher(
     )
 
 
-def _open(camera: Camera, clock: Clock, username: str | None, password: str | None) -> Any:
+def cores() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open(
+    camera: Camera, rates: Rates, gaze: Gaze, clock: Clock, username: str | None, password: str | None
+) -> Source:
     return open_source(
         CameraId(camera.id),
         camera.source,
@@ -352,6 +371,7 @@ def _open(camera: Camera, clock: Clock, username: str | None, password: str | No
         started_at=clock.now(),
         username=username,
         password=password,
-        looks_per_s=camera.looks_per_s,
+        rates=rates,
+        gaze=gaze,
         loop=camera.loop,
     )

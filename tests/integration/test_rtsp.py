@@ -25,7 +25,7 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId
-from tocsin.ports import Frame
+from tocsin.ports import STARE, Frame, Gaze, Rates
 from tocsin.sources import rtsp
 from tocsin.sources.rtsp import RtspSource
 
@@ -59,6 +59,7 @@ def camera(
     open_timeout_s: float = 5.0,
     read_timeout_s: float = 1.5,
     looks_per_s: float = 10.0,
+    gaze: Gaze = STARE,
 ) -> RtspSource:
     return RtspSource(
         CameraId("yard"),
@@ -68,7 +69,8 @@ def camera(
         password=password,
         open_timeout_s=open_timeout_s,
         read_timeout_s=read_timeout_s,
-        looks_per_s=looks_per_s,
+        rates=Rates(1.0, looks_per_s),
+        gaze=gaze,
     )
 
 

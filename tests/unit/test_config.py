@@ -29,7 +29,8 @@ FULL: dict[str, Any] = {
     "watcher": {"name": "quay", "centre": "https://alarms.example.org", "data_dir": "spool"},
     "place": [{"id": "hall", "name": "Sorting hall"}],
     "camera": [
-        CAMERA | {"name": "Hall 1", "place": "hall", "looks_per_s": 2, "loop": False, "detectors": ["fire"]}
+        CAMERA
+        | {"name": "Hall 1", "place": "hall", "patrol_looks_per_s": 2, "loop": False, "detectors": ["fire"]}
     ],
     "responder": [
         ANA
@@ -95,7 +96,11 @@ UNKNOWN: list[tuple[dict[str, Any], str, str]] = [
     ({"centre": {"ports": 1}}, "centre.ports", "port"),
     ({"watcher": {"center": "x"}}, "watcher.center", "centre"),
     ({"camera": [CAMERA | {"detector": []}]}, "camera.0.detector", "detectors"),
-    ({"camera": [CAMERA, CAMERA | {"id": "c2", "look_per_s": 1}]}, "camera.1.look_per_s", "looks_per_s"),
+    (
+        {"camera": [CAMERA, CAMERA | {"id": "c2", "patrol_look_per_s": 1}]},
+        "camera.1.patrol_look_per_s",
+        "patrol_looks_per_s",
+    ),
     ({"place": [{"id": "a", "name": "A", "names": "B"}]}, "place.0.names", "name"),
     ({"responder": [ANA | {"contact": []}]}, "responder.0.contact", "contacts"),
     ({"channel": {"mail": {}}}, "channel.mail", "email"),
@@ -133,10 +138,15 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"camera": [CAMERA | {"source": ""}]}, "camera.0.source"),
     ({"camera": [CAMERA | {"detectors": ["face"]}]}, "camera.0.detectors.0"),
     ({"camera": [CAMERA | {"detectors": []}]}, "camera.0.detectors"),
-    ({"camera": [CAMERA | {"looks_per_s": 0}]}, "camera.0.looks_per_s"),
-    ({"camera": [CAMERA | {"looks_per_s": 0.05}]}, "camera.0.looks_per_s"),
-    ({"camera": [CAMERA | {"looks_per_s": 31}]}, "camera.0.looks_per_s"),
-    ({"camera": [CAMERA | {"looks_per_s": float("nan")}]}, "camera.0.looks_per_s"),
+    ({"camera": [CAMERA | {"patrol_looks_per_s": 0}]}, "camera.0.patrol_looks_per_s"),
+    ({"camera": [CAMERA | {"patrol_looks_per_s": 0.05}]}, "camera.0.patrol_looks_per_s"),
+    ({"camera": [CAMERA | {"patrol_looks_per_s": 31}]}, "camera.0.patrol_looks_per_s"),
+    ({"camera": [CAMERA | {"patrol_looks_per_s": float("nan")}]}, "camera.0.patrol_looks_per_s"),
+    ({"camera": [CAMERA | {"stare_looks_per_s": 0.5}]}, "camera.0.stare_looks_per_s"),
+    ({"camera": [CAMERA | {"patrol_looks_per_s": 12}]}, "camera.0: patrol_looks_per_s is above"),
+    ({"camera": [CAMERA], "watcher": {"stare_s": 0}}, "watcher.stare_s"),
+    ({"camera": [CAMERA], "watcher": {"stare_share": 0}}, "watcher.stare_share"),
+    ({"camera": [CAMERA], "watcher": {"stare_share": 1.5}}, "watcher.stare_share"),
     ({"camera": [CAMERA, CAMERA]}, "[[camera]] id 'cam-1' is there twice"),
     ({"place": [{"id": "a", "name": "A"}] * 2}, "[[place]] id 'a' is there twice"),
     ({"responder": [ANA, ANA]}, "[[responder]] id 'ana' is there twice"),

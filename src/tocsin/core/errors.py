@@ -92,6 +92,12 @@ class PictureError(TocsinError):
     code = "picture"
 
 
+class FootageError(TocsinError):
+    """Labelled footage that is missing or does not hold together; nothing was evaluated."""
+
+    code = "footage"
+
+
 class SourceError(TocsinError):
     """A camera or file that gives no pictures."""
 

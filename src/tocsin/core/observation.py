@@ -49,7 +49,9 @@ class FrameInfo:
     """What is known of a frame without its pixels.
 
     `at` is the capture time (aware UTC); `clock_s` a monotonic time in seconds that never jumps,
-    on which all delays are measured. `width_px` and `height_px` are those of the decoded picture.
+    on which all delays are measured. `width_px` and `height_px` are those of the picture that is handed
+    out, which is smaller than the camera's own where that has more than is needed. `skipped` looks were
+    due before it and left out, as the machine was behind.
     """
 
     camera: CameraId
@@ -59,6 +61,7 @@ class FrameInfo:
     width_px: int
     height_px: int
     keyframe: bool = False
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,39 @@ class CameraHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Looking:
+    """How a watcher spreads its looks over its cameras.
+
+    The rates are looks per camera and second over the last minute or two, on patrol and in stares.
+    `queue` cameras ask for a stare, `staring` have one, `stares` were granted since the start; `skipped`
+    looks were due and left out, as the machine was behind. `verdict_*`: seconds from the first
+    suspicious look to a confirmed alarm or to the end of the stare, over the last 200 of them.
+    """
+
+    patrol_looks_per_s: float = 0.0
+    stare_looks_per_s: float = 0.0
+    queue: int = 0
+    staring: int = 0
+    stares: int = 0
+    skipped: int = 0
+    verdict_last_s: float | None = None
+    verdict_median_s: float | None = None
+    verdict_max_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Sent every few seconds. `spooled` edges and pictures wait to be delivered, `refused` were not taken."""
+    """Sent every few seconds. `spooled` edges and pictures wait to be delivered, `refused` were not taken.
+
+    `looking` is None from watchers of an earlier version.
+    """
 
     at: datetime
     cameras: tuple[CameraHealth, ...]
     spooled: int = 0
     refused: int = 0
     disk_free_share: float = 1.0
+    looking: Looking | None = None
 
 
 @dataclass(frozen=True, slots=True)

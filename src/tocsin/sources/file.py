@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,22 +12,13 @@ from typing import Final
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tocsin.core.errors import ConfigError, SourceCodecError, SourceError, SourceNotFoundError
 from tocsin.core.observation import CameraId, FrameInfo
-from tocsin.ports import Clock, Frame
-from tocsin.sources.decoding import (
-    Looks,
-    Runs,
-    bgr,
-    decoded,
-    has_decoder,
-    open_container,
-    stamp_s,
-    video_stream,
-)
+from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
+from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
+from tocsin.sources.lens import Due, Lens, Looks
 
 FORMATS: Final = "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264,hevc,m4v,mjpeg,ivf,dv"
 """The containers that are opened. FFmpeg would also read playlists, which name other files and hosts,
@@ -40,6 +30,28 @@ MAX_GAP_S: Final = 60.0
 MAX_SLEEP_S: Final = 0.5
 BEHIND_S: Final = 1.0
 DEFAULT_STEP_S: Final = 0.04
+
+
+class _Stamps:
+    """Time stamps as seconds since the first one, on which faults of the recording leave no trace."""
+
+    def __init__(self, step_s: float, zero_s: float, first: int) -> None:
+        self._step_s = step_s
+        self._at_s: float = zero_s
+        self._index: int = first
+        self._stamp_s: float | None = None
+        self._any = False
+
+    def of(self, stamp_s: float | None, index: int) -> float:
+        """The time of a frame or packet by its stamp, or by its number where it has none or a wild one."""
+        if self._any and index == self._index:
+            return self._at_s  # the same one again: a stare begins with the patrol's last frame
+        if self._any:
+            moved_s = stamp_s - self._stamp_s if stamp_s is not None and self._stamp_s is not None else 0.0
+            counted_s = self._step_s * max(1, index - self._index)
+            self._at_s += moved_s if 0.0 < moved_s <= MAX_GAP_S else counted_s
+        self._any, self._stamp_s, self._index = True, stamp_s, index
+        return self._at_s
 
 
 class FileSource:
@@ -60,20 +72,21 @@ class FileSource:
         started_at: datetime,
         loop: bool = False,
         pace: bool = True,
-        looks_per_s: float = 5.0,
+        rates: Rates | None = None,
+        gaze: Gaze = PATROL,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises ConfigError for a `started_at` without a time zone or an impossible rate."""
+        """Raises ConfigError for a `started_at` without a time zone."""
         if started_at.tzinfo is None:
             raise ConfigError("started_at has no time zone", where=f"camera {camera}", hint="give aware UTC")
-        Looks(looks_per_s)
         self._camera = camera
         self._path = path
         self._clock = clock
         self._started_at = started_at
         self._loop = loop
         self._pace = pace
-        self._looks_per_s = looks_per_s
+        self._rates = rates or Rates()
+        self._gaze = gaze
         self._sleep = sleep
         self._runs = Runs()
         self._where = f"camera {camera}, file {path}"
@@ -82,7 +95,7 @@ class FileSource:
         return f"FileSource({self._where})"
 
     def frames(self) -> Iterator[Frame]:
-        """The file's frames, about `looks_per_s` for each second of it; from the start at each call.
+        """The file's frames, as many as the gaze asks for in each second of it; anew at each call.
 
         A file that is damaged in the middle gives what can be decoded and ends.
         Raises SourceNotFoundError, or SourceCodecError for what is not a video that we can decode.
@@ -93,37 +106,49 @@ class FileSource:
         self._runs.close()
 
     def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
-        looks = Looks(self._looks_per_s)
-        zero_s = self._clock.monotonic_s() if self._pace else 0.0
-        due_zero_s, index, offset_s = zero_s, 0, 0.0
+        looks = Looks()
+        zero_s = due_zero_s = self._clock.monotonic_s() if self._pace else 0.0
+        index, ends_s = 0, 0.0
         while wanted():
-            ends_s = offset_s
-            with closing(self._decoded()) as played:
-                for frame, at_s, step_s in played:
-                    media_s = offset_s + at_s
-                    ends_s = media_s + step_s
-                    if looks.due(media_s):
-                        clock_s = media_s
+            with self._open() as container:
+                stream = self._stream(container)
+                rate = stream.average_rate
+                step_s = float(1 / rate) if rate else DEFAULT_STEP_S
+                coming, shown = _Stamps(step_s, ends_s, index), _Stamps(step_s, ends_s, index)
+                lens = Lens(stream, self._rates, self._gaze, looks, shown.of, index)
+                for packet in _packets(container, stream):
+                    if packet.size:
+                        media_s = coming.of(
+                            lens.stamp_s(packet.pts if packet.dts is None else packet.dts), index
+                        )
+                        ends_s = media_s + step_s
                         if self._pace:
-                            clock_s = self._wait_until(due_zero_s + media_s, wanted)
-                            if clock_s - (due_zero_s + media_s) > BEHIND_S:
-                                due_zero_s = clock_s - media_s  # too slow a machine: play on from here
+                            now_s = self._wait_until(due_zero_s + media_s, wanted)
+                            if now_s - (due_zero_s + media_s) > BEHIND_S:
+                                due_zero_s = now_s - media_s  # too slow a machine: play on from here
+                        due = lens.take(packet, index, media_s)
+                        index += 1
+                    else:
+                        due = lens.end()
+                    for one in due:
                         if not wanted():
                             return
-                        yield self._frame(frame, index, clock_s - zero_s, clock_s)
-                        if not wanted():
-                            return
-                    index += 1
+                        yield self._frame(one, due_zero_s, zero_s)
+                    if not wanted():
+                        return
+                if not lens.pictures:
+                    raise self._no_picture(stream.codec_context.name)
             if not self._loop:
                 return
-            offset_s = ends_s
 
-    def _frame(self, frame: VideoFrame, index: int, since_start_s: float, clock_s: float) -> Frame:
-        picture = bgr(frame)
+    def _frame(self, due: Due, due_zero_s: float, zero_s: float) -> Frame:
+        picture = bgr(due.frame)
         height_px, width_px = picture.shape[:2]
-        at = self._started_at + timedelta(seconds=since_start_s)
-        keyframe = bool(frame.key_frame)
-        return Frame(FrameInfo(self._camera, at, clock_s, index, width_px, height_px, keyframe), picture)
+        clock_s = due_zero_s + due.at_s
+        at = self._started_at + timedelta(seconds=clock_s - zero_s)
+        keyframe = bool(due.frame.key_frame)
+        info = FrameInfo(self._camera, at, clock_s, due.index, width_px, height_px, keyframe, due.skipped)
+        return Frame(info, picture)
 
     def _wait_until(self, due_s: float, wanted: Callable[[], bool]) -> float:
         """Sleeps in short pieces, so that `close` is heeded; returns the time."""
@@ -131,29 +156,12 @@ class FileSource:
             self._sleep(min(left_s, MAX_SLEEP_S))
         return now_s
 
-    def _decoded(self) -> Generator[tuple[VideoFrame, float, float]]:
-        """All frames once, each with its time from the first one and how long a frame lasts, in seconds."""
-        with self._open() as container:
-            stream = self._stream(container)
-            rate = stream.average_rate
-            step_s = float(1 / rate) if rate else DEFAULT_STEP_S
-            at_s, last_pts_s, any_frame = 0.0, None, False
-            for packet in _packets(container, stream):
-                for frame in decoded(packet):
-                    pts_s = stamp_s(frame)
-                    if any_frame:
-                        moved_s = (
-                            pts_s - last_pts_s if pts_s is not None and last_pts_s is not None else step_s
-                        )
-                        at_s += moved_s if 0.0 < moved_s <= MAX_GAP_S else step_s
-                    any_frame, last_pts_s = True, pts_s
-                    yield frame, at_s, step_s
-            if not any_frame:
-                raise SourceCodecError(
-                    f"not one picture of its {stream.codec_context.name} stream could be decoded",
-                    where=self._where,
-                    hint="the file is damaged or cut off; play it in a video player to see",
-                )
+    def _no_picture(self, codec: str) -> SourceCodecError:
+        return SourceCodecError(
+            f"not one picture of its {codec} stream could be decoded",
+            where=self._where,
+            hint="the file is damaged or cut off; play it in a video player to see",
+        )
 
     def _open(self) -> InputContainer:
         try:

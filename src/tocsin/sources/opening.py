@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tocsin.core.errors import ConfigError
 from tocsin.core.observation import CameraId
-from tocsin.ports import Clock, Source
+from tocsin.ports import PATROL, Clock, Gaze, Rates, Source
 from tocsin.sources.file import FileSource
 from tocsin.sources.rtsp import RtspSource
 from tocsin.sources.urls import without_secrets
@@ -23,13 +23,15 @@ def open_source(
     started_at: datetime,
     username: str | None = None,
     password: str | None = None,
-    looks_per_s: float = 5.0,
+    rates: Rates | None = None,
+    gaze: Gaze = PATROL,
     loop: bool = False,
     pace: bool = True,
 ) -> Source:
     """The source for an address: `rtsp://` and `rtsps://` are cameras, what has no scheme is a file.
 
-    Nothing is opened yet. `started_at`, `loop` and `pace` are for files, the credentials for cameras.
+    Nothing is opened yet. `gaze` tells it at any time how closely to look. `started_at`, `loop` and `pace`
+    are for files, the credentials for cameras.
     Raises ConfigError for another scheme, and for a camera's URL that is not well formed.
     """
     scheme, separator, _ = address.partition("://")
@@ -41,11 +43,12 @@ def open_source(
             started_at=started_at,
             loop=loop,
             pace=pace,
-            looks_per_s=looks_per_s,
+            rates=rates,
+            gaze=gaze,
         )
     if scheme.lower() in ("rtsp", "rtsps"):
         return RtspSource(
-            camera, address, clock=clock, username=username, password=password, looks_per_s=looks_per_s
+            camera, address, clock=clock, username=username, password=password, rates=rates, gaze=gaze
         )
     raise ConfigError(
         f"{scheme}:// is no kind of source that we know",

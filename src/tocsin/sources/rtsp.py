@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator
+from datetime import timedelta
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -28,8 +29,10 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId, FrameInfo
-from tocsin.ports import Clock, Frame
-from tocsin.sources.decoding import Looks, Runs, bgr, decoded, has_decoder, open_container, video_stream
+from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
+from tocsin.sources.arrival import Arrivals
+from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
+from tocsin.sources.lens import Due, Lens, Looks
 from tocsin.sources.urls import without_secrets
 
 OPTIONS: Final = {
@@ -50,13 +53,17 @@ that refresh line by line send none at all, so after this time we begin anyway."
 NO_PICTURE_S: Final = 20.0
 """Packets for this long without one picture: what they carry cannot be decoded."""
 
+BEHIND_S: Final = 2.0
+"""Packets that come later than others by this much: we do not read them as fast as they are sent. Then
+stares are as sparse as patrols, for what is looked at late is looked at in vain."""
+
 
 class RtspSource:
     """One RTSP camera as a Source; `frames` opens it anew at each call, also after an error.
 
-    The socket is always drained: all packets are decoded, and only about `looks_per_s` frames a second
-    are converted. `at` and `clock_s` are those of the arrival (after decoding), as the clocks of cameras
-    are not to be trusted. `index` counts decoded frames since the stream was opened.
+    The socket is always drained, whatever is decoded of it (see `lens`). `clock_s` and `at` are those of
+    the arrival, evened out by the frames' own stamps; a stare that begins with packets that had already
+    come gives them their own, earlier times. `index` counts the frames since the stream was opened.
     """
 
     def __init__(
@@ -69,18 +76,19 @@ class RtspSource:
         password: str | None = None,
         open_timeout_s: float = 5.0,
         read_timeout_s: float = 3.0,
-        looks_per_s: float = 5.0,
+        rates: Rates | None = None,
+        gaze: Gaze = PATROL,
     ) -> None:
         """Raises ConfigError for a URL that is not rtsp:// or rtsps:// or has credentials in it."""
         self._where = f"camera {camera} at {without_secrets(url)}"
         self._url = _checked(url, self._where)
         self._credentials = _credentials(username, password, self._where)
-        Looks(looks_per_s)
         self._camera = camera
         self._clock = clock
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._looks_per_s = looks_per_s
+        self._rates = rates or Rates()
+        self._gaze = gaze
         self._runs = Runs()
 
     def __repr__(self) -> str:
@@ -107,7 +115,8 @@ class RtspSource:
             # All streams, not just ours: else a camera that goes on sending only sound
             # would keep FFmpeg busy inside one call for ever.
             packets = container.demux()
-            looks, index, started = Looks(self._looks_per_s), 0, False
+            arrivals, index, started = Arrivals(), 0, False
+            lens = Lens(stream, self._rates, self._gaze, Looks(), arrivals.of)
             opened_s = last_packet_s = last_picture_s = self._clock.monotonic_s()
             while wanted():
                 asked_s = self._clock.monotonic_s()
@@ -125,21 +134,30 @@ class RtspSource:
                     continue
                 last_packet_s = now_s
                 started = started or packet.is_keyframe or now_s - opened_s > KEYFRAME_WAIT_S
-                for frame in decoded(packet) if started else ():
-                    at, clock_s = self._clock.now(), self._clock.monotonic_s()
-                    last_picture_s = clock_s
-                    if looks.due(clock_s):
-                        picture = bgr(frame)
-                        size = picture.shape[1], picture.shape[0]
-                        info = FrameInfo(self._camera, at, clock_s, index, *size, bool(frame.key_frame))
-                        yield Frame(info, picture)
-                        if not wanted():
-                            return
-                        # The time that the detectors took is not the camera's silence.
-                        last_packet_s = last_picture_s = self._clock.monotonic_s()
-                    index += 1
+                arrivals.arrived(lens.stamp_s(packet.pts), now_s)
+                lens.behind = arrivals.delay_s > BEHIND_S
+                decoded = lens.pictures
+                if not started:
+                    continue
+                for due in lens.take(packet, index, now_s):
+                    yield self._frame(due)
+                    if not wanted():
+                        return
+                    # The time that the detectors took is not the camera's silence.
+                    last_packet_s = self._clock.monotonic_s()
+                index += 1
+                if lens.pictures != decoded:
+                    last_picture_s = self._clock.monotonic_s()
                 if now_s - last_picture_s > NO_PICTURE_S:
                     raise self._undecodable("packets come, but no picture can be decoded from them")
+
+    def _frame(self, due: Due) -> Frame:
+        picture = bgr(due.frame)
+        height_px, width_px = picture.shape[:2]
+        at = self._clock.now() - timedelta(seconds=max(0.0, self._clock.monotonic_s() - due.at_s))
+        keyframe = bool(due.frame.key_frame)
+        info = FrameInfo(self._camera, at, due.at_s, due.index, width_px, height_px, keyframe, due.skipped)
+        return Frame(info, picture)
 
     def _open(self) -> InputContainer | SourceError:
         """The open stream, or what is wrong with it. The only place that knows the password's URL."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
-from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode
+from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode, Signal
 from tocsin.core.observation import (
     CameraId,
     CapStatus,
@@ -28,10 +28,18 @@ DETECTOR_FAILED = HazardCode("detector-failed")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look made: edges first, then pictures."""
+    """What one look made: edges first, then pictures.
+
+    `suspicion` (0 to 1, 0.5 is a hit) is how much a closer look is worth; `decided`: an alarm or
+    supervisory hazard was confirmed in it. `observed` is what the detectors saw, at most one of each
+    hazard; it never leaves the watcher.
+    """
 
     edges: tuple[Edge, ...] = ()
     pictures: tuple[StripPicture, ...] = ()
+    suspicion: float = 0.0
+    decided: bool = False
+    observed: Mapping[str, Observation] = field(default_factory=dict[str, Observation])
 
 
 @dataclass(slots=True)
@@ -154,7 +162,24 @@ class Eye:
                 watched.standing = None
         edges.extend(self._failure_edge(frame))
         self._strip.remember(frame)
-        return Seen(tuple(edges), tuple(pictures))
+        decided = any(
+            edge.kind is EdgeKind.CONFIRMED and self._watched[edge.hazard].hazard.signal is not Signal.TROUBLE
+            for edge in edges
+        )
+        return Seen(tuple(edges), tuple(pictures), self._suspicion(best), decided, best)
+
+    def _suspicion(self, best: Mapping[str, Observation]) -> float:
+        """The worst of what would be news: not what stands already, nor a lesser sign of the same thing."""
+        standing = [one.hazard for one in self._watched.values() if one.standing]
+        worst = 0.0
+        for code, observation in best.items():
+            watched = self._watched.get(code)  # a disabled hazard is not watched
+            if watched is None or watched.hazard.signal is Signal.TROUBLE:
+                continue
+            alike = [known for known in standing if known.family is watched.hazard.family]
+            if all(watched.hazard.graver_than(known) for known in alike):
+                worst = max(worst, suspicion_of(observation.confidence, watched.rule))
+        return worst
 
     def _failure_edge(self, frame: Frame) -> Sequence[Edge]:
         """A detector that keeps failing is a trouble of the camera; one that failed once is not."""
@@ -180,6 +205,13 @@ class Eye:
                 if known is None or seen.confidence > known.confidence:
                     best[seen.hazard] = seen
         return best
+
+
+def suspicion_of(confidence: float, rule: Rule) -> float:
+    """The confidence by the measure of its rule: 0.5 where a hit begins, 1 where the detector is certain."""
+    if confidence < rule.enter:
+        return 0.5 * confidence / rule.enter
+    return 0.5 + 0.5 * (confidence - rule.enter) / (1.0 - rule.enter) if rule.enter < 1.0 else 1.0
 
 
 def _confidence(best: Mapping[str, Observation], code: str) -> float:

@@ -6,7 +6,7 @@ import contextlib
 import resource
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import structlog
 
@@ -17,6 +17,7 @@ from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, He
 from tocsin.ports import Clock
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
+from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import Sender
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 TICK_S = 1.0
 SILENT_AFTER_S = 5.0
 """No analysed frame for this long is silence; the hazard's on-delay comes on top."""
+TELL_S = 60.0
+"""How often the log says how the looks are spread."""
 STOP_WITHIN_S = 15.0
 
 
@@ -52,6 +55,7 @@ class Supervisor:
         catalogue: Catalogue,
         spool: Spool,
         emitter: Emitter,
+        stares: Stares,
         make_sender: Callable[[Callable[[], Heartbeat]], Sender],
         clock: Clock,
         *,
@@ -62,6 +66,8 @@ class Supervisor:
         self._catalogue = catalogue
         self._spool = spool
         self._emitter = emitter
+        self._stares = stares
+        self._told_s = clock.monotonic_s()
         self._clock = clock
         self._disk_free_share = disk_free_share
         self._disk = Watched(catalogue.get("disk-low"))
@@ -119,6 +125,9 @@ class Supervisor:
             silent = now_s - seen_s > post.silent_after_s
             self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
         free = self._disk_free_share()
+        if now_s - self._told_s >= TELL_S:
+            self._told_s = now_s
+            log.info("looking", cameras=len(self._posts), **asdict(self._stares.figures()))
         confidence = 1.0 if free < DISK_LOW_SHARE else 0.6 if free < DISK_CLEAR_SHARE else 0.0
         self._own_look(self._disk, self._disk_address, Look(now_s, now, confidence))
 
@@ -131,6 +140,7 @@ class Supervisor:
             spooled=counts.waiting,
             refused=counts.refused,
             disk_free_share=self._disk_free_share(),
+            looking=self._stares.figures(),
         )
 
     def _health(self, post: Post) -> CameraHealth:

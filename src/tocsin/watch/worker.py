@@ -14,6 +14,8 @@ from tocsin.core.errors import SourceError
 from tocsin.ports import Clock, Source
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
+from tocsin.watch.looking import looks
+from tocsin.watch.scheduler import Stares
 
 log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class CameraWorker:
         self,
         eye: Eye,
         open_source: Callable[[], Source],
+        stares: Stares,
         emitter: Emitter,
         clock: Clock,
         *,
@@ -51,6 +54,7 @@ class CameraWorker:
         self.eye = eye
         self.progress = Progress()
         self._open_source = open_source
+        self._stares = stares
         self._emitter = emitter
         self._clock = clock
         self._ends = ends
@@ -98,9 +102,10 @@ class CameraWorker:
             if again:
                 self.eye.interrupted()
             source = self._open_source()
-            for frame in source.frames():
-                self._emitter.emit(self.eye.look(frame))
-                self.progress = Progress(self.progress.looks + 1, frame.info.at, self._clock.monotonic_s())
+            for looked in looks(source, self.eye, self._stares):
+                self._emitter.emit(looked.seen)
+                at = looked.frame.info.at
+                self.progress = Progress(self.progress.looks + 1, at, self._clock.monotonic_s())
                 if self._stop.is_set():
                     break
         except SourceError as error:
@@ -112,6 +117,7 @@ class CameraWorker:
             log.exception("camera-failed", camera=self.eye.camera)
             return f"{type(error).__name__} while looking"
         finally:
+            self._stares.interrupted(self.eye.camera)
             if source is not None:
                 self._close(source)
         return None

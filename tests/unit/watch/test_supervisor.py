@@ -26,11 +26,12 @@ from tests.support.watching import (
 from tocsin.core.errors import SourceTimeoutError
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, SourceKind
-from tocsin.core.sight import Heartbeat, Sight
+from tocsin.core.sight import Heartbeat, Looking, Sight
 from tocsin.ports import Clock, Source
 from tocsin.watch import supervisor as supervisor_module
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
+from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.spool import Spool, SpooledEdge
 from tocsin.watch.supervisor import Supervisor
@@ -61,7 +62,9 @@ class Watched:
         emitter = Emitter(self.spool, ring)
         eye = Eye(CameraId("cam-1"), an_address(), [Scripted(*[{"flame": 0.9}] * 50)], catalogue)
         self.ends = False
-        self.worker = CameraWorker(eye, lambda: source, emitter, clock, ends=True)
+        self.stares = Stares()
+        self.stares.add(eye.camera)
+        self.worker = CameraWorker(eye, lambda: source, self.stares, emitter, clock, ends=True)
         client = CentreClient(NOBODY, SecretStr("t"), timeout_s=0.5)
         self.supervisor = Supervisor(
             "w1",
@@ -69,6 +72,7 @@ class Watched:
             catalogue,
             self.spool,
             emitter,
+            self.stares,
             lambda heartbeat: Sender(self.spool, client, heartbeat, ring, jitter=lambda: 0.0),
             clock,
             status=CapStatus.ACTUAL,
@@ -174,7 +178,7 @@ def test_a_disabled_trouble_is_not_raised(tmp_path: Path, clock: SetClock) -> No
 
 def test_the_heartbeat_says_all_that_the_centre_must_know(watched: Watched, clock: SetClock) -> None:
     heartbeat = watched.supervisor.heartbeat()
-    assert heartbeat == Heartbeat(clock.now(), heartbeat.cameras, 0, 0, 0.5)
+    assert heartbeat == Heartbeat(clock.now(), heartbeat.cameras, 0, 0, 0.5, Looking())
     watched.spool.put_edge(an_edge("e1"))
     watched.spool.put_edge(an_edge("e1"))
     watched.spool.refuse(watched.spool.waiting(1)[0].seq, "422")

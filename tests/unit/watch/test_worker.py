@@ -26,6 +26,7 @@ from tocsin.ports import Clock, Detector, Source
 from tocsin.watch import worker as worker_module
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
+from tocsin.watch.scheduler import Stares
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
 
@@ -60,8 +61,10 @@ def _worker(
     jitter: Callable[[], float] = lambda: 0.5,
 ) -> CameraWorker:
     eye = Eye(CameraId(camera), an_address(camera), detectors or (Scripted(),), AT_ONCE)
+    stares = Stares()
+    stares.add(eye.camera)
     emitter = Emitter(spool, threading.Event())
-    worker = CameraWorker(eye, open_source, emitter, clock or SystemClock(), ends=ends, jitter=jitter)
+    worker = CameraWorker(eye, open_source, stares, emitter, clock or SystemClock(), ends=ends, jitter=jitter)
     STARTED.append(worker)
     return worker
 

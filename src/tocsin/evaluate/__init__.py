@@ -1,0 +1,1 @@
+"""`tocsin evaluate`: labelled footage through the production pipeline, and how well it did."""

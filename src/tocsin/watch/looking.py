@@ -1,0 +1,44 @@
+"""One camera's looks, each told to the schedule of stares. Without threads: a replay runs the same code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tocsin.ports import Frame, Source
+from tocsin.watch.eye import Eye, Seen
+from tocsin.watch.scheduler import Glance, Stares
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One frame and what came of it; `staring`: it was asked for by a stare.
+
+    `cpu_s`: this thread's CPU time since the look before was told, decoding and detectors included.
+    """
+
+    frame: Frame
+    seen: Seen
+    staring: bool
+    cpu_s: float
+
+
+def looks(
+    source: Source, eye: Eye, stares: Stares, *, cpu_s: Callable[[], float] = time.thread_time
+) -> Iterator[Looked]:
+    """Looks at the source's frames until it ends; raises what it raises, and closes nothing.
+
+    The schedule is told when the caller comes back for the next look, so what was seen is in the
+    spool before anything else can fail, and before the source asks how closely it is to look now.
+    """
+    camera = eye.camera
+    stares.interrupted(camera)
+    spent_s = cpu_s()
+    for frame in source.frames():
+        staring = stares.staring(camera)
+        seen = eye.look(frame)
+        took_s, spent_s = cpu_s() - spent_s, cpu_s()
+        yield Looked(frame, seen, staring, took_s)
+        info = frame.info
+        stares.looked(camera, Glance(info.clock_s, seen.suspicion, seen.decided, took_s, info.skipped))
