@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader
 from training.augment import Pairs
 from training.footage import DATA, Sample, folds_of, frames, manifest_hash, scene_groups, stills
 from training.network import TALL_PX, WIDE_PX, Network, loss_of
+from training.scenes import drawn
 
 SEED: Final = 20261124
 FOLDS: Final = 3
@@ -122,7 +123,7 @@ def main() -> None:
     options = parser.parse_args()
     samples = all_samples(options.data)
     folds = folds_of(samples, groups := scene_groups(samples), FOLDS)
-    kept = [one for one in samples if folds[groups[one.scene]] != options.fold]
+    kept = [one for one in samples if folds[groups[one.scene]] != options.fold] + list(drawn())
     print(f"{len(kept)} of {len(samples)} pictures, {len({one.scene for one in kept})} scenes, on {device()}")
     train(kept, options.out, options.pictures, options.seed)
     facts = {

@@ -34,6 +34,7 @@ LEVEL_TALL_PX: Final = 56
 """Brightness is kept at two samples a cell each way: sensor noise averages out, tongues of flame do not."""
 
 HOT_SHARE: Final = 0.5  # of the likeliest cell's mean: what belongs to the same flame
+STRONG: Final = 90  # percentile of the change over a place: a small flame fills a tenth of its cells
 SURE: Final = 1e-4  # likelihoods are kept this far from 0 and 1
 
 
@@ -94,13 +95,16 @@ class Burst:
         each = np.array([_odds(_top(one, pooled)) for one in stack])
         hot = _hot(mean)
         near = cv2.dilate(hot, np.ones((3, 3), np.uint8)) > 0
-        samples = cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST) > 0
+        samples = (
+            cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST)
+            > 0
+        )
         levels = np.stack([look.level for look in self._looks]).astype(np.float32)
         steps = np.diff(levels, axis=0)
         steps -= np.median(steps[:, ::3, ::3], axis=(1, 2), keepdims=True)  # exposure moves everything alike
         change = np.abs(steps).mean(axis=0)
-        inside = float(np.percentile(change[samples], 75)) if samples.any() else 0.0
-        outside = float(np.percentile(change[~samples], 75)) if not samples.all() else 0.0
+        inside = float(np.percentile(change[samples], STRONG)) if samples.any() else 0.0
+        outside = float(np.percentile(change[~samples], STRONG)) if not samples.all() else 0.0
         area = np.maximum(1.0, (stack > HOT_SHARE * max(mean.max(), 0.2)).sum(axis=(1, 2)))
         half = len(area) // 2
         grows = float(np.log(area[-half:].mean()) - np.log(area[:half].mean()))

@@ -5,8 +5,8 @@ Two steps. `FireNetwork` (trained in `training/`, shipped as `fire.onnx`) looks 
 itself only makes suspicious, and asks for a stare. Over a `Burst` of looks, `Verdict` weighs what one
 picture cannot show: whether it stays in its place, flickers, grows and rises.
 
-What it does on footage that it was not trained on stands in docs/reference/fire-detector.md, with what it is known
-to miss; the weights of both steps and their measurements lie beside it in `fire.json`.
+How it does on scenes that it was not trained on, and what it is known to miss: docs/reference/
+fire-detector.md. The weights of the second step lie beside it in `fire.json`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Any, Final, cast
@@ -90,7 +90,7 @@ class FireNetwork:
             )
             for index, one in enumerate(cast("Sequence[Mapping[str, Any]]", card["hazards"]))
         )
-        if any(len(one.weights) != len(Figures.__slots__) for one in self.verdicts):
+        if any(len(one.weights) != len(fields(Figures)) for one in self.verdicts):
             raise ModelShapeError("fire.json does not weigh each figure", where=where)
 
     @staticmethod
@@ -130,7 +130,7 @@ class FireDetector:
         self._last = ()
 
     def look(self, frame: Frame) -> Sequence[Observation]:
-        """Flame and smoke in this frame, judged with those before it."""
+        """Flame and smoke in this frame, judged with those before it. Raises DetectorError."""
         turn = self._pace.step(frame).turn
         if turn is Turn.AGAIN:
             return self._last
@@ -162,7 +162,9 @@ class FireDetector:
 
 
 def shrunk(picture: Picture) -> Picture:
-    """The picture in the network's size, BGR uint8 (224, 320, 3), stretched to it."""
+    """The picture stretched to the network's size, BGR uint8 (224, 320, 3). Raises DetectorError."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise DetectorError(f"an array of shape {picture.shape} is no BGR picture", where="the fire detector")
     tall, wide = picture.shape[:2]
     how = cv2.INTER_AREA if wide > WIDE_PX and tall > TALL_PX else cv2.INTER_LINEAR
     return np.ascontiguousarray(cv2.resize(picture, (WIDE_PX, TALL_PX), interpolation=how), np.uint8)
