@@ -16,12 +16,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import av
 import cv2
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
@@ -53,19 +52,22 @@ def drawn(size: tuple[int, int], rng: np.random.Generator) -> list[Picture]:
     return pictures
 
 
-def encoded(pictures: Sequence[Picture]) -> list[av.Packet[Any]]:
-    """The pictures as H.264, each a key frame, at about 4 Mbit/s at 25 a second and one key frame of it."""
+def encoded(pictures: Sequence[Picture]) -> tuple[Any, list[Any]]:
+    """A stream of the pictures as H.264, each a key frame of about a camera's quality; its packets."""
     tall, wide = pictures[0].shape[:2]
     memory = io.BytesIO()
+    container: Any  # PyAV's own stubs leave its packets' type open
     with av.open(memory, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=1, options={"crf": "26", "preset": "veryfast", "g": "1"})
+        options = {"crf": "26", "preset": "veryfast", "g": "1"}
+        stream = container.add_stream("libx264", rate=1, options=options)
         stream.width, stream.height, stream.pix_fmt = wide, tall, "yuv420p"
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
     memory.seek(0)
-    reader = av.open(memory)
-    return [packet for packet in reader.demux(video=0) if packet.size]
+    reader: Any = av.open(memory, "r")
+    reader.streams.video[0].thread_count = 1
+    return reader, [packet for packet in reader.demux(video=0) if packet.size]
 
 
 def yolo_sized() -> Session:
@@ -126,23 +128,24 @@ def cpu_ms(one: Callable[[Any], Any], over: Sequence[Any]) -> float:
 def ways(size: tuple[int, int], yolo: Session) -> Mapping[str, tuple[Callable[[Any], Any], Sequence[Any]]]:
     """Everything that is timed at one size: what is called, and with what."""
     pictures = drawn(size, np.random.default_rng(0))
-    packets = encoded(pictures)
-    decoder = cast("Any", av.CodecContext.create("h264", "r"))
-    decoder.extradata = packets[0].stream.codec_context.extradata
-    decoder.thread_count = 1
+    reader, packets = encoded(pictures)
+    decoder = reader.streams.video[0].codec_context
     network = FireNetwork.shipped()
     patrol, stare, trouble = (
         Looker(FireDetector(network), 1.0),
         Looker(FireDetector(network), 0.1),
         Looker(PictureDetector(), 1.0),
     )
-    frames = [frame for packet in packets for frame in decoder.decode(packet)] + decoder.decode(None)
-    decoder.flush_buffers()
-    looks = [bgr(frame) for frame in frames]
-    mog2 = cv2.createBackgroundSubtractorMOG2()
 
     def decode(packet: Any) -> list[Any]:
-        return list(decoder.decode(packet))
+        # As `sources.lens` does on patrol: each key packet for itself, its picture at once.
+        frames = [*decoder.decode(packet), *decoder.decode(None)]
+        decoder.flush_buffers()
+        return frames
+
+    frames = [frame for packet in packets for frame in decode(packet)]
+    looks = [bgr(frame) for frame in frames]
+    mog2 = cv2.createBackgroundSubtractorMOG2()
 
     def blob(picture: Picture) -> NDArray[np.float32]:
         return np.asarray(cv2.dnn.blobFromImage(picture, 1 / 255.0, (640, 640), swapRB=True), np.float32)

@@ -185,6 +185,18 @@ _BUILT_IN: tuple[Hazard, ...] = (
          "Watch for smoke and flame."),
         qualification="fire",
     ),
+    # What our own network takes for smoke is right too seldom to call people by night for it: it says
+    # "have a look", until its figures (docs/reference/fire-detector.md) earn it the alarm above.
+    _hazard(
+        "smoke-advisory", 14, "Possible smoke (advisory)", Family.FIRE, Signal.SUPERVISORY, Priority.LOW,
+        RaisedBy.DETECTOR,
+        (CapCategory.FIRE, "Possible smoke", CapUrgency.EXPECTED, CapSeverity.MODERATE,
+         CapCertainty.POSSIBLE),
+        (3.0, 60.0),
+        ("Look at the camera's pictures; they may show fog, steam or dust.",
+         "If it is smoke, report it by its code 12 and treat it as fire.",),
+        qualification="fire",
+    ),
     _hazard(
         "water", 21, "Rising or standing water", Family.WATER, Signal.ALARM, Priority.HIGH, RaisedBy.BOTH,
         (CapCategory.SAFETY, "Flooding on site", CapUrgency.EXPECTED, CapSeverity.SEVERE,

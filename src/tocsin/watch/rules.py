@@ -7,7 +7,9 @@ from tocsin.core.persistence import Rule
 
 _COUNTS: dict[str, tuple[int, int, float, float]] = {
     # hazard: hits, window (looks), enter, leave (confidence)
-    "flame": (4, 8, 0.5, 0.3),
+    # The fire detector weighs seconds by itself: these hits only keep one odd verdict from paging.
+    "flame": (3, 6, 0.5, 0.3),
+    "smoke-advisory": (4, 8, 0.5, 0.3),
     "smoke": (6, 10, 0.5, 0.3),
 }
 _PICTURE_TROUBLE = (5, 8, 0.5, 0.4)

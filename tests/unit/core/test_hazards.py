@@ -32,6 +32,7 @@ WANTED = """
 flame            11  alarm        EMERGENCY  both      latching    1   30  fire
 smoke            12  alarm        HIGH       both      latching    2   60  fire
 overheating      13  alarm        HIGH       both      -           5   60  fire
+smoke-advisory   14  supervisory  LOW        detector  -           3   60  fire
 water            21  alarm        HIGH       both      -          30  300  water
 gas              31  alarm        EMERGENCY  staff     latching    0    0  hazmat
 structure        41  alarm        HIGH       staff     latching    0    0  structure

@@ -10,12 +10,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tocsin.core.errors import DetectorError, ModelChecksumError, ModelError, ModelShapeError
-from tocsin.core.hazards import Catalogue
+from tocsin.core.hazards import Catalogue, HazardCode
 from tocsin.core.observation import CameraId, FrameInfo, Region
 from tocsin.detectors.fire import (
     PATROL_MOST,
@@ -32,6 +31,7 @@ from tocsin.scenes import CalmScene, CoveredScene, FireScene, Scene, Weather
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 WIDTH, HEIGHT = 320, 180
+FLAME, SMOKE = HazardCode("flame"), HazardCode("smoke")
 
 
 def frame(picture: Picture, clock_s: float, index: int = 0) -> Frame:
@@ -123,7 +123,6 @@ def tiny_model(*, broken: bool = False) -> bytes:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
@@ -192,10 +191,10 @@ def test_the_same_frame_again_tells_nothing_new(network: FireNetwork) -> None:
 
 def test_a_still_is_scored_with_boxes(network: FireNetwork) -> None:
     scores = FireDetector(network).scores(spot(1.0))
-    assert set(scores) == {"flame", "smoke"}
-    assert scores["flame"].confidence > 0.9
-    assert scores["smoke"].confidence < 0.1
-    ((sure, region),) = scores["flame"].boxes
+    assert set(scores) == {FLAME, SMOKE}
+    assert scores[FLAME].confidence > 0.9
+    assert scores[SMOKE].confidence < 0.1
+    ((sure, region),) = scores[FLAME].boxes
     assert sure > 0.9
     assert region == Region(13 / 40, 10 / 28, 17 / 40, 14 / 28)
 
