@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
 from training import drawing
 from training.footage import CLEAR, SHOWN, UNKNOWN, Sample, folds_of, scene_groups
 
