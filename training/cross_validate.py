@@ -22,6 +22,9 @@ from typing import Any
 import cv2
 import numpy as np
 from rich.console import Console
+
+from tocsin.detectors.fire import FireDetector, FireNetwork, likelihood, shrunk
+from tocsin.detectors.picture import PictureDetector
 from tocsin.evaluate.command import run
 from tocsin.evaluate.labels import Footage
 from tocsin.evaluate.reading import read_footage
@@ -30,15 +33,12 @@ from tocsin.evaluate.report_html import as_html
 from tocsin.evaluate.report_json import as_json
 from tocsin.evaluate.report_table import show
 from tocsin.evaluate.score import Outcome
-
-from tocsin.detectors.fire import FireDetector, FireNetwork, likelihood, shrunk
-from tocsin.detectors.picture import PictureDetector
 from training.clips import Clip, clips
 from training.export import card_of, load, to_onnx
 from training.footage import DATA, Sample, folds_of, scene_groups
 from training.network import POOLED
 from training.train import FOLDS, PICTURES, SEED, all_samples
-from training.verdict import HAZARDS, Window, fit, maps_of, still_windows, suspicious_from, windows_of
+from training.verdict import SHOWS, Window, fit, maps_of, still_windows, suspicious_from, windows_of
 
 SUSPICIOUS_SHARE = (0.10, 0.05)
 """Of clear stills that may ask for a stare by their looks, for flame and for smoke."""
@@ -86,7 +86,7 @@ def fold_of(
 def verdicts_of(folds: list[Fold]) -> list[dict[str, Any]]:
     """Fitted on these folds' own scenes."""
     made: list[dict[str, Any]] = []
-    for which in range(len(HAZARDS)):
+    for which in range(len(SHOWS)):
         one = fit([w for fold in folds for w in fold.windows], which)
         clear = [value for fold in folds for value in fold.clear[which]]
         made.append(one | {"suspicious": suspicious_from(clear, SUSPICIOUS_SHARE[which])})

@@ -45,9 +45,13 @@ PATROL_MOST: Final = 0.45
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Logistic weights over a burst's figures, and what makes one look suspicious; from `fire.json`."""
+    """Logistic weights over a burst's figures, and what makes one look suspicious; from `fire.json`.
+
+    `shows` is what the network sees, `hazard` what it is reported as: smoke, say, only as an advice.
+    """
 
     hazard: HazardCode
+    shows: HazardCode
     channel: int
     pooled: int
     suspicious: float
@@ -82,6 +86,7 @@ class FireNetwork:
         self.verdicts: tuple[Verdict, ...] = tuple(
             Verdict(
                 HazardCode(one["hazard"]),
+                HazardCode(one["shows"]),
                 index,
                 int(one["pooled_cells"]),
                 float(one["suspicious"]),
@@ -147,7 +152,7 @@ class FireDetector:
         """What one picture shows by itself: the pooled likelihood, and its groups of cells as boxes."""
         maps = self._network.maps(shrunk(picture))
         return {
-            one.hazard: Score(likelihood(maps[one.channel], one.pooled), boxes_of(maps[one.channel]))
+            one.shows: Score(likelihood(maps[one.channel], one.pooled), boxes_of(maps[one.channel]))
             for one in self._network.verdicts
         }
 

@@ -129,8 +129,22 @@ def tiny_model(*, broken: bool = False) -> bytes:
 def card(model: bytes, **changes: Any) -> dict[str, Any]:
     """What would stand in fire.json: flame is what stays and flickers."""
     weights = [0.3, -1.0, 2.0, 1.0, 0.0, 0.0]
-    flame = {"hazard": "flame", "pooled_cells": 3, "suspicious": 0.4, "weights": weights, "bias": -6.0}
-    smoke = {"hazard": "smoke", "pooled_cells": 12, "suspicious": 0.4, "weights": weights, "bias": -6.0}
+    flame = {
+        "hazard": "flame",
+        "shows": "flame",
+        "pooled_cells": 3,
+        "suspicious": 0.4,
+        "weights": weights,
+        "bias": -6.0,
+    }
+    smoke = {
+        "hazard": "smoke-advisory",
+        "shows": "smoke",
+        "pooled_cells": 12,
+        "suspicious": 0.4,
+        "weights": weights,
+        "bias": -6.0,
+    }
     return {"network_sha256": hashlib.sha256(model).hexdigest(), "hazards": [flame | changes, smoke]}
 
 
