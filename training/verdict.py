@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -27,9 +28,17 @@ from training.network import POOLED, TALL_PX, WIDE_PX, Network
 LABELS: Final = ("fire", "smoke")
 SHOWS: Final = ("flame", "smoke")
 REPORTED: Final = ("flame", "smoke-advisory")  # docs/decisions/0010: smoke does not earn an alarm yet
-RIDGE: Final = 0.02
+SEED: Final = 20261124
+RIDGE: Final = 0.004
 CLEAR_WEIGHS: Final = 3.0  # a false alarm is worth three misses of a window
+LOUD: Final = 0.98  # a clip's nearly worst burst
+MARGIN: Final = 0.25  # log odds above it
 STILLS_WEIGH: Final = 0.12  # of a clip: a still shows a scene, not seconds of it
+STIRRED_WEIGH: Final = 1.0
+"""Of a clear window: its twin in which what the network says stays, and everything moves as in a fire.
+
+There are few clear clips in which much moves (waves, a shaking camera, leaves), and of those that are
+there each is in one fold: without the twins the others' verdicts take any unrest for a flame."""
 STARE_LENGTHS: Final = (6, 10, 16, 30)  # looks
 WINDOW_EVERY: Final = 7  # looks: 0.7 s
 SIGNS: Final = {
@@ -37,6 +46,7 @@ SIGNS: Final = {
     "wanders": (-3.0, 0.0),
     "flickers": (0.0, 3.0),
     "stands_out": (0.0, 3.0),
+    "turns": (0.0, 6.0),
     "grows": (0.0, 1.0),
     "rises": (0.0, 5.0),
 }
@@ -127,6 +137,7 @@ def fit(windows: Sequence[Window], which: int) -> dict[str, Any]:
     x = np.stack([one.figures[which].vector() for one in used])
     y = np.array([one.shown[which] for one in used], np.float64)
     weight = np.array([one.weight for one in used]) * np.where(y > 0, 1.0, CLEAR_WEIGHS)
+    x, y, weight = _stirred(x, y, weight)
     weight /= weight.sum()
     spread = x.std(axis=0) + 1e-6
     bounds = [SIGNS[one.name] for one in fields(Figures)] + [(-40.0, 40.0)]
@@ -139,6 +150,7 @@ def fit(windows: Sequence[Window], which: int) -> dict[str, Any]:
 
     start = np.zeros(x.shape[1] + 1)
     found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    found[-1] -= _threshold(used, which, found)
     return {
         "hazard": REPORTED[which],
         "shows": SHOWS[which],
@@ -146,6 +158,41 @@ def fit(windows: Sequence[Window], which: int) -> dict[str, Any]:
         "weights": [round(float(one), 5) for one in found[:-1]],
         "bias": round(float(found[-1]), 5),
     }
+
+
+def _threshold(windows: Sequence[Window], which: int, weights: NDArray[np.float64]) -> float:
+    """The log odds from which a burst is believed: above all but the worst of the clear clips.
+
+    Each clip speaks once, with nearly its worst burst, and the loudest is not heard: one clip must not
+    set the threshold of all. All clear stills together are one clip, and so are all hazards' calm parts.
+    """
+    scores: dict[str, list[float]] = {}
+    for one in windows:
+        if one.shown[which] is False:
+            name = one.file if Path(one.file).name.startswith("neg_") else one.file.split("/")[0]
+            score = float(one.figures[which].vector() @ weights[:-1] + weights[-1])
+            scores.setdefault(name, []).append(score)
+    loudest = sorted(float(np.quantile(these, LOUD)) for these in scores.values())
+    return loudest[-min(2, len(loudest))] + MARGIN if loudest else 0.0
+
+
+def _stirred(
+    x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """All windows, and a twin of each clear one that moves as a window with the hazard does."""
+    rng = np.random.default_rng(SEED)
+    clear, shown = np.nonzero(y == 0)[0], np.nonzero(y > 0)[0]
+    if not len(shown):
+        return x, y, weight
+    twins = x[clear].copy()
+    moves = [index for index, one in enumerate(fields(Figures)) if one.name not in ("likely", "wanders")]
+    others = rng.choice(shown, len(clear), p=weight[shown] / weight[shown].sum())
+    twins[:, moves] = x[others][:, moves]
+    return (
+        np.vstack([x, twins]),
+        np.concatenate([y, np.zeros(len(clear))]),
+        np.concatenate([weight, STIRRED_WEIGH * weight[clear]]),
+    )
 
 
 def suspicious_from(clear: Sequence[float], share: float) -> float:

@@ -29,9 +29,12 @@ LEAST_S: Final = 0.5
 """Flames turn brighter and darker 1 to 10 times a second: less time than this shows no turn."""
 MOST_LOOKS: Final = 32
 
-LEVEL_WIDE_PX: Final = 80
-LEVEL_TALL_PX: Final = 56
-"""Brightness is kept at two samples a cell each way: sensor noise averages out, tongues of flame do not."""
+LEVEL_WIDE_PX: Final = 160
+LEVEL_TALL_PX: Final = 112
+"""Brightness is kept at four samples a cell each way: sensor noise averages out, tongues of flame do not."""
+
+SWING_LEVELS: Final = 8
+"""Grey levels of a step that counts as a swing; sensor noise is below 3 after the shrinking."""
 
 HOT_SHARE: Final = 0.5  # of the likeliest cell's mean: what belongs to the same flame
 STRONG: Final = 90  # percentile of the change over a place: a small flame fills a tenth of its cells
@@ -53,6 +56,7 @@ class Figures:
     wanders: float
     flickers: float
     stands_out: float
+    turns: float
     grows: float
     rises: float
 
@@ -77,7 +81,7 @@ class Burst:
         self._looks.clear()
 
     def add(self, clock_s: float, maps: Map, level: Level) -> None:
-        """One more look: likelihoods (hazards, rows, columns) 0 to 1, and brightness (56, 80)."""
+        """One more look: likelihoods (hazards, rows, columns) 0 to 1, and brightness (112, 160)."""
         self._looks.append(_Look(clock_s, maps, level))
         while len(self._looks) > PATROL_KEEP and clock_s - self._looks[0].clock_s > KEEP_S:
             self._looks.popleft()
@@ -99,10 +103,11 @@ class Burst:
             cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST)
             > 0
         )
-        levels = np.stack([look.level for look in self._looks]).astype(np.float32)
+        levels = np.stack([look.level for look in self._looks]).astype(np.int16)
         steps = np.diff(levels, axis=0)
-        steps -= np.median(steps[:, ::3, ::3], axis=(1, 2), keepdims=True)  # exposure moves everything alike
-        change = np.abs(steps).mean(axis=0)
+        # Exposure moves everything alike.
+        steps -= np.median(steps[:, ::4, ::4], axis=(1, 2), keepdims=True).astype(np.int16)
+        change = np.abs(steps).mean(axis=0, dtype=np.float32)
         inside = float(np.percentile(change[samples], STRONG)) if samples.any() else 0.0
         outside = float(np.percentile(change[~samples], STRONG)) if not samples.all() else 0.0
         area = np.maximum(1.0, (stack > HOT_SHARE * max(mean.max(), 0.2)).sum(axis=(1, 2)))
@@ -113,6 +118,7 @@ class Burst:
             wanders=float(each.mean()) - likely,
             flickers=float(np.log1p(inside)),
             stands_out=float(np.log((inside + 0.5) / (outside + 0.5))),
+            turns=_turns(steps[:, samples]),
             grows=grows,
             rises=_rises(levels, samples),
         )
@@ -144,12 +150,23 @@ def region_of(hot: NDArray[np.uint8]) -> Region:
     )
 
 
-def _rises(levels: NDArray[np.float32], samples: NDArray[np.bool_]) -> float:
+def _turns(steps: NDArray[np.int16]) -> float:
+    """Of the (steps, samples) of a place: turns a step, of its liveliest samples."""
+    heading = np.zeros(steps.shape[1], np.int8)
+    turns = np.zeros(steps.shape[1], np.int32)
+    for step in steps:
+        way = (step > SWING_LEVELS).astype(np.int8) - (step < -SWING_LEVELS).astype(np.int8)
+        turns += way * heading < 0
+        heading = np.where(way != 0, way, heading).astype(np.int8)
+    return float(np.percentile(turns, STRONG)) / len(steps) if turns.size else 0.0
+
+
+def _rises(levels: NDArray[np.int16], samples: NDArray[np.bool_]) -> float:
     """From the brightness equation: the vertical shift a look that explains most of its change."""
     if not samples.any() or samples.all():
         return 0.0
-    slope = np.gradient(levels.mean(axis=0), axis=0)
-    steps = np.diff(levels, axis=0).mean(axis=0)
+    slope = np.gradient(levels.mean(axis=0, dtype=np.float32), axis=0)
+    steps = (levels[-1] - levels[0]).astype(np.float32) / (len(levels) - 1)
 
     def upward(where: NDArray[np.bool_]) -> float:
         # I(y) moved up by d: the change is d times the slope downward.

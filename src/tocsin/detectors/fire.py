@@ -176,7 +176,7 @@ def shrunk(picture: Picture) -> Picture:
 
 
 def level_of(picture: Picture) -> NDArray[np.uint8]:
-    """The brightness that flicker is judged on: (56, 80) uint8."""
+    """The brightness that flicker is judged on: (112, 160) uint8."""
     small = cv2.resize(picture, (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
 

@@ -21,9 +21,9 @@ def maps(row: int, column: int, size: int = 2) -> Maps:
 
 
 def level(value: int, row: int = 12, column: int = 20, size: int = 2) -> Level:
-    """Brightness of (56, 80): that value in the square's place, 90 elsewhere."""
-    made = np.full((56, 80), 90, np.uint8)
-    made[2 * row : 2 * (row + size), 2 * column : 2 * (column + size)] = value
+    """Brightness of (112, 160): that value in the square's place, 90 elsewhere."""
+    made = np.full((112, 160), 90, np.uint8)
+    made[4 * row : 4 * (row + size), 4 * column : 4 * (column + size)] = value
     return made
 
 
@@ -64,11 +64,20 @@ def test_what_passes_wanders_and_what_burns_stays() -> None:
     assert passes.likely < stays.likely
 
 
+def test_a_flame_turns_again_and_again_and_what_passes_does_not() -> None:
+    flame = figures([(maps(12, 20), level(180 + 60 * (index % 2))) for index in range(10)])
+    once = figures([(maps(12, 20), level(220 if 3 <= index < 6 else 90)) for index in range(10)])
+    brighter = figures([(maps(12, 20), level(100 + 15 * index)) for index in range(10)])
+    assert flame.turns > 0.8
+    assert 0 < once.turns < 0.2
+    assert brighter.turns == 0
+
+
 def test_shaking_and_exposure_do_not_stand_out() -> None:
     rng = np.random.default_rng(1)
-    shaken = [(maps(12, 20), rng.integers(0, 255, (56, 80), dtype=np.uint8)) for _ in range(10)]
+    shaken = [(maps(12, 20), rng.integers(0, 255, (112, 160), dtype=np.uint8)) for _ in range(10)]
     assert abs(figures(shaken).stands_out) < 0.5
-    switched = [(maps(12, 20), np.full((56, 80), 60 + 90 * (index % 2), np.uint8)) for index in range(10)]
+    switched = [(maps(12, 20), np.full((112, 160), 60 + 90 * (index % 2), np.uint8)) for index in range(10)]
     assert figures(switched).flickers == pytest.approx(0.0)
 
 
@@ -81,15 +90,15 @@ def test_what_spreads_grows() -> None:
 
 def test_what_drifts_upward_rises() -> None:
     rng = np.random.default_rng(2)
-    rough = np.cumsum(rng.normal(0, 6, (90, 16)), axis=0)
+    rough = np.cumsum(rng.normal(0, 6, (120, 32)), axis=0)
     rough = np.clip(rough - rough.mean() + 120, 0, 255)
 
     def drifting(step: int) -> Figures:
         frames: list[tuple[Maps, Level]] = []
         for index in range(8):
-            bright = np.full((56, 80), 90, np.uint8)
-            offset = 30 + step * index
-            bright[20:36, 36:52] = rough[offset : offset + 16].astype(np.uint8)
+            bright = np.full((112, 160), 90, np.uint8)
+            offset = 40 + step * index
+            bright[40:72, 72:104] = rough[offset : offset + 32].astype(np.uint8)
             frames.append((maps(10, 18, 8), bright))
         return figures(frames)
 

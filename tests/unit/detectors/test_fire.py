@@ -128,7 +128,7 @@ def tiny_model(*, broken: bool = False) -> bytes:
 
 def card(model: bytes, **changes: Any) -> dict[str, Any]:
     """What would stand in fire.json: flame is what stays and flickers."""
-    weights = [0.3, -1.0, 2.0, 1.0, 0.0, 0.0]
+    weights = [0.3, -1.0, 2.0, 1.0, 1.0, 0.0, 0.0]
     flame = {
         "hazard": "flame",
         "shows": "flame",
@@ -262,7 +262,7 @@ def test_a_truncated_network_is_refused() -> None:
 
 def test_pictures_are_stretched_to_the_networks_size() -> None:
     assert shrunk(np.zeros((1080, 1920, 3), np.uint8)).shape == (224, 320, 3)
-    assert level_of(shrunk(np.zeros((10, 1920, 3), np.uint8))).shape == (56, 80)
+    assert level_of(shrunk(np.zeros((10, 1920, 3), np.uint8))).shape == (112, 160)
 
 
 def test_likelihood_and_boxes_of_a_map() -> None:
