@@ -38,6 +38,7 @@ SWING_LEVELS: Final = 8
 
 HOT_SHARE: Final = 0.5  # of the likeliest cell's mean: what belongs to the same flame
 STRONG: Final = 90  # percentile of the change over a place: a small flame fills a tenth of its cells
+FLAT: Final = 500.0  # added to the squared slopes of a place: without any, nothing is said to drift
 SURE: Final = 1e-4  # likelihoods are kept this far from 0 and 1
 
 
@@ -49,7 +50,7 @@ class Figures:
     likeliest cells, mean, less `likely`: 0 for what stays in its place; `flickers`: log of the mean
     change of brightness there from look to look (grey levels, plus 1); `stands_out`: log of that against
     the change elsewhere; `grows`: change of the log of its area over the burst; `rises`: upward drift of
-    the brightness there against that elsewhere, in samples a look.
+    the brightness there, in samples a look.
     """
 
     likely: float
@@ -66,9 +67,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
+    """`step`: the change of brightness from the look before, less what moved everywhere alike."""
+
     clock_s: float
     maps: Map
     level: Level
+    step: NDArray[np.int16] | None
 
 
 class Burst:
@@ -82,7 +86,11 @@ class Burst:
 
     def add(self, clock_s: float, maps: Map, level: Level) -> None:
         """One more look: likelihoods (hazards, rows, columns) 0 to 1, and brightness (112, 160)."""
-        self._looks.append(_Look(clock_s, maps, level))
+        step: NDArray[np.int16] | None = None
+        if self._looks:
+            step = level.astype(np.int16) - self._looks[-1].level
+            step -= np.int16(np.median(step[::4, ::4]))  # exposure and lamps move everything alike
+        self._looks.append(_Look(clock_s, maps, level, step))
         while len(self._looks) > PATROL_KEEP and clock_s - self._looks[0].clock_s > KEEP_S:
             self._looks.popleft()
 
@@ -103,10 +111,8 @@ class Burst:
             cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST)
             > 0
         )
-        levels = np.stack([look.level for look in self._looks]).astype(np.int16)
-        steps = np.diff(levels, axis=0)
-        # Exposure moves everything alike.
-        steps -= np.median(steps[:, ::4, ::4], axis=(1, 2), keepdims=True).astype(np.int16)
+        later = list(self._looks)[1:]
+        steps = np.stack([look.step for look in later if look.step is not None])
         change = np.abs(steps).mean(axis=0, dtype=np.float32)
         inside = float(np.percentile(change[samples], STRONG)) if samples.any() else 0.0
         outside = float(np.percentile(change[~samples], STRONG)) if not samples.all() else 0.0
@@ -120,7 +126,7 @@ class Burst:
             stands_out=float(np.log((inside + 0.5) / (outside + 0.5))),
             turns=_turns(steps[:, samples]),
             grows=grows,
-            rises=_rises(levels, samples),
+            rises=_rises(np.stack([look.level for look in later]), steps, samples),
         )
         return figures, region_of(hot)
 
@@ -161,15 +167,10 @@ def _turns(steps: NDArray[np.int16]) -> float:
     return float(np.percentile(turns, STRONG)) / len(steps) if turns.size else 0.0
 
 
-def _rises(levels: NDArray[np.int16], samples: NDArray[np.bool_]) -> float:
-    """From the brightness equation: the vertical shift a look that explains most of its change."""
-    if not samples.any() or samples.all():
-        return 0.0
-    slope = np.gradient(levels.mean(axis=0, dtype=np.float32), axis=0)
-    steps = (levels[-1] - levels[0]).astype(np.float32) / (len(levels) - 1)
-
-    def upward(where: NDArray[np.bool_]) -> float:
-        # I(y) moved up by d: the change is d times the slope downward.
-        return float((steps[where] * slope[where]).sum() / ((slope[where] ** 2).sum() + 50.0))
-
-    return upward(samples) - upward(~samples)
+def _rises(levels: Level, steps: NDArray[np.int16], samples: NDArray[np.bool_]) -> float:
+    """From the brightness equation (Lucas and Kanade 1981): the upward shift a look that explains the most."""
+    rows, columns = np.nonzero(samples.any(axis=1))[0], np.nonzero(samples.any(axis=0))[0]
+    box = (slice(None), slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
+    slope = np.gradient(levels[box].astype(np.float32), axis=1)
+    # What is below moves up: the change is the shift times the slope downward.
+    return float((steps[box] * slope).sum() / ((slope * slope).sum() + FLAT))
