@@ -168,7 +168,7 @@ def _turns(steps: NDArray[np.int16]) -> float:
 
 
 def _rises(levels: Level, steps: NDArray[np.int16], samples: NDArray[np.bool_]) -> float:
-    """From the brightness equation (Lucas and Kanade 1981): the upward shift a look that explains the most."""
+    """The upward shift a look that explains most of its change (Lucas and Kanade 1981)."""
     rows, columns = np.nonzero(samples.any(axis=1))[0], np.nonzero(samples.any(axis=0))[0]
     box = (slice(None), slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1))
     slope = np.gradient(levels[box].astype(np.float32), axis=1)
