@@ -57,8 +57,7 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
                 "`tocsin watch` needs it; `tocsin run` makes its own",
             )
         )
-    for section in config.model:
-        findings.append(await _model(section, config))
+    findings.extend([await _model(section, config) for section in config.model])
     findings.extend(await asyncio.gather(*(_camera(camera, clock) for camera in config.camera)))
     return findings
 
