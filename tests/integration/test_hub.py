@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ import pytest
 from tests.support.hub import COMMIT, Hub
 from tests.support.onnx_models import yolo
 
-from tocsin.core.errors import ModelChecksumError, ModelError, ModelFetchError
+from tocsin.core.errors import ModelChecksumError, ModelFetchError
 from tocsin.detectors import hub as hub_module
 from tocsin.detectors.hub import HubFile, fetch
 from tocsin.launch import free_port
 
-CONTENT = yolo() + b""
+CONTENT = yolo()
 OTHER = "f" * 40
 
 
@@ -39,9 +38,8 @@ def _left(folder: Path) -> list[str]:
 @pytest.mark.parametrize("redirects", [0, 1, 3])
 def test_the_file_is_fetched_once_and_then_kept(hub: Hub, tmp_path: Path, redirects: int) -> None:
     hub.redirects = redirects
-    sha256 = hub.put(CONTENT, path="weights/m v1.onnx")
-    wanted = _wanted(hub, sha256, file="weights/m v1.onnx".replace(" ", "%20"))
-    hub.files["o/m", COMMIT, "weights/m%2520v1.onnx"] = CONTENT  # what quoting makes of it
+    sha256 = hub.put(CONTENT, path="weights/m.v1.onnx")
+    wanted = _wanted(hub, sha256, file="weights/m.v1.onnx")
     assert fetch(wanted, tmp_path / "kept", 10**6, "m") == CONTENT
     assert _left(tmp_path) == [f"kept/{sha256}.onnx"]
     asked = len(hub.asked)
@@ -180,10 +178,3 @@ def test_a_name_from_the_server_is_never_a_file_of_ours(hub: Hub, tmp_path: Path
     sha256 = hub.put(CONTENT)
     fetch(_wanted(hub, sha256), kept, 10**6, "m")
     assert _left(tmp_path) == [f"a/b/kept/{sha256}.onnx"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_an_error_of_the_system(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir(mode=0o500)
-    with pytest.raises((OSError, ModelError)):
-        fetch(_wanted(hub, hub.put(CONTENT)), tmp_path / "kept", 10**6, "m")
