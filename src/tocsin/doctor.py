@@ -57,8 +57,7 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
                 "`tocsin watch` needs it; `tocsin run` makes its own",
             )
         )
-    for section in config.model:
-        findings.append(await _model(section, config))
+    findings.extend([await _model(section, config) for section in config.model])
     findings.extend(await asyncio.gather(*(_camera(camera, clock) for camera in config.camera)))
     return findings
 
@@ -178,6 +177,9 @@ async def _model(section: ModelSection, config: Config) -> Finding:
         model = await asyncio.to_thread(wiring.model_of, section, wiring.models_folder(config))
     except TocsinError as error:
         return Finding("error", error.code, str(error))
+    except OSError as error:
+        what = f"{error.filename or wiring.models_folder(config)}: {error.strerror or error}"
+        return Finding("error", "data-dir", what, "mend the folder, or set [watcher] data_dir")
     return Finding("ok", "plug-in", str(model))
 
 

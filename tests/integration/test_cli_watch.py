@@ -6,23 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 import tomli_w
+from tests.support.cli import TOKEN, Cli
 from tests.support.running import RunningCentre, until
 
-from tocsin import cli
 from tocsin.config import from_values
 from tocsin.launch import with_sources
 from tocsin.scenes import CalmScene, write_video
-
-TOKEN = "a-token-of-the-test"
 
 
 @pytest.fixture(scope="module")
@@ -33,39 +30,6 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _env(folder: Path, **more: str) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
     return {**kept, "TOCSIN_WATCHER_TOKEN": TOKEN, "COLUMNS": "200", "HOME": str(folder), **more}
-
-
-class Cli:
-    """The command line in this process: starting a new one costs seconds each time."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
-
-    def refused(self, *arguments: str, says: str) -> str:
-        """One line in plain words and exit status 2; returns all that was printed."""
-        self._monkeypatch.setattr(sys, "argv", ["tocsin", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = self._capsys.readouterr()
-        assert ended.value.code == 2, printed
-        assert printed.err.startswith("error ")
-        assert len(printed.err.splitlines()) == 1
-        assert says in printed.err
-        return printed.err + printed.out
-
-
-@pytest.fixture
-def tocsin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Cli]:
-    for key in [key for key in os.environ if key.startswith("TOCSIN_")]:
-        monkeypatch.delenv(key)
-    monkeypatch.setenv("TOCSIN_WATCHER_TOKEN", TOKEN)
-    monkeypatch.chdir(tmp_path)
-    before = structlog.get_config()
-    yield Cli(monkeypatch, capsys)
-    structlog.configure(**before)
 
 
 def _config(folder: Path, **sections: Any) -> str:

@@ -338,7 +338,7 @@ _BUILT_IN: tuple[Hazard, ...] = (
          CapCertainty.OBSERVED),
         (10.0, 10.0),
         ("Until it works again, look at the place by other means: what it looks for is not seen.",
-         "Read the watcher's log for the detector's name and what it gave.",
+         "Read in the watcher's log which detector it is and what it gave.",
          "If it is a plug-in model, check it with tocsin doctor, or take it out of the camera's detectors."),
     ),
     _hazard(

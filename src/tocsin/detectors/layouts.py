@@ -85,7 +85,7 @@ def layout_of(
         raise ModelShapeError(
             f"it is made for the task {plain(task, 40)!r}", where=where, hint="use a detection model"
         )
-    possible = _possible(shape, classes)
+    possible = _possible(outputs[0], classes)
     if wanted is not None:
         if wanted not in possible:
             raise _misfit(shape, classes, [wanted], where)
@@ -103,19 +103,27 @@ def layout_of(
     return possible[0]
 
 
-def _possible(shape: tuple[int, ...], classes: int) -> list[Layout]:
-    match shape:
+def _possible(output: NDArray[Any], classes: int) -> list[Layout]:
+    if 0 in output.shape:
+        return []
+    match output.shape:
         case (1, count):
             return [Layout.CLASSIFIER] if count == classes else []
         case (1, second, third):
             fits = {
                 Layout.YOLOV5: third == 5 + classes,
                 Layout.YOLOV8: second == 4 + classes,
-                Layout.END_TO_END: third == 6,
+                Layout.END_TO_END: third == 6 and _holds_corners(output[0]),
             }
             return [layout for layout, it_does in fits.items() if it_does]
         case _:
             return []
+
+
+def _holds_corners(rows: NDArray[Any]) -> bool:
+    """Whether rows of six can be corners, score and class: else they are centre, size and two scores."""
+    real = rows[rows[:, 4] > 0].astype(np.float64)
+    return bool((real[:, 2] >= real[:, 0]).all() and (real[:, 3] >= real[:, 1]).all())
 
 
 def _misfit(

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.core.errors import ModelChecksumError, ModelLabelsError, ModelShapeError
+from tocsin.core.errors import DetectorError, ModelChecksumError, ModelLabelsError, ModelShapeError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.labels import hazards_named, names_of
 from tocsin.core.observation import Observation, Region
@@ -100,7 +100,10 @@ class Model:
         if self._layout is not Layout.CLASSIFIER:
             # Only a classifier must say something of every picture; a box of nothing is not nothing.
             hazards_named(names, spec.labels, where=self._where)
+        if self._layout is Layout.CLASSIFIER:
+            tries += [self._run(picture)[0] for picture in _colours(self._form)]
         firsts = [output_of(outputs, self._where) for outputs in tries]
+        self._shape = firsts[0].shape
         self._scores: Scores | None = None
         if self._layout is Layout.CLASSIFIER:
             self._scores = spec.scores or scores_kind(firsts, self._where)
@@ -112,6 +115,12 @@ class Model:
         """What is in a BGR, BGRA or grey uint8 picture of any size, surest first. Raises DetectorError."""
         outputs, fitting = self._run(picture)
         output = output_of(outputs, self._where)
+        if output.shape != self._shape:
+            raise DetectorError(
+                f"the model gives an output of another shape than at its start: {output.shape}",
+                where=self._where,
+                hint="export it with a fixed output",
+            )
         least = self.spec.threshold * LEAST
         if self._scores is not None:
             shares = probabilities(output, self._scores, self._where).tolist()
@@ -226,6 +235,14 @@ def _tries(form: InputForm) -> list[NDArray[np.uint8]]:
     shape = (form.height_px, form.width_px, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     return [noise, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)]
+
+
+def _colours(form: InputForm) -> list[NDArray[np.uint8]]:
+    """Blue, green and red: two scores that are a half each on every grey picture sum to 1 by chance."""
+    pictures = np.zeros((3, form.height_px, form.width_px, 3), np.uint8)
+    for colour in range(3):
+        pictures[colour, ..., colour] = 255
+    return list(pictures)
 
 
 def _share(score: float) -> float:

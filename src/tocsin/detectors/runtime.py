@@ -112,13 +112,13 @@ def run_session(session: Session, picture: NDArray[Any], where: str) -> list[NDA
     """All outputs for one input. Raises DetectorError: wrong rank, size or type, or a failing operator."""
     try:
         outputs = session.run(None, {session.get_inputs()[0].name: picture})
+        return [np.asarray(output) for output in outputs]
     except _RUNTIME_ERRORS as error:
         raise DetectorError(
             f"the model fails on an input of {picture.dtype} {picture.shape}: {_short(error)}",
             where=where,
             hint="check the model's input against its configuration",
         ) from None
-    return [np.asarray(output) for output in outputs]
 
 
 def _explained(error: Exception, where: str) -> ModelError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode, Signal
@@ -121,6 +121,12 @@ class Eye:
         blind = any(w.standing and w.hazard.family is Family.SIGHT for w in self._watched.values())
         return blind or self._failing.standing is not None
 
+    @property
+    def failing(self) -> str:
+        """Which detectors failed in the last look; empty when none did. Why stands in the watcher's log."""
+        names = [repr(detector.name) for detector in self._detectors if detector.failing]
+        return f"failing: detector {', '.join(names)}" if names else ""
+
     def interrupted(self) -> None:
         """The stream was lost: what detectors remember of earlier frames is void; what stands, stands."""
         for detector in self._detectors:
@@ -183,14 +189,11 @@ class Eye:
 
     def _failure_edge(self, frame: Frame) -> Sequence[Edge]:
         """A detector that keeps failing is a trouble of the camera; one that failed once is not."""
-        failing = [f"{one.name}: {one.failing}" for one in self._detectors if one.failing]
-        look = Look(frame.info.clock_s, frame.info.at, 1.0 if failing else 0.0)
+        look = Look(frame.info.clock_s, frame.info.at, 1.0 if self.failing else 0.0)
         change = self._failing.look(look)
         if change is None:
             return ()
         edge = self._address.edge(change, DETECTOR_FAILED)
-        if failing:
-            edge = replace(edge, reason="; ".join(failing)[:300])
         self._failing.standing = edge if change.kind is EdgeKind.CONFIRMED else None
         return (edge,) if self._failing.hazard.enabled else ()
 

@@ -161,7 +161,7 @@ class Supervisor:
             sight=sight,
             last_look_at=progress.last_look_at,
             looks=progress.looks,
-            error="the recording has ended" if progress.ended else progress.error,
+            error="the recording has ended" if progress.ended else progress.error or eye.failing,
             standing=(*eye.standing, *([silent] if silent else [])),
         )
 

@@ -22,12 +22,12 @@ from tests.support.watching import (
     looks,
 )
 
-from tocsin.core.errors import ForeignLabelError
+from tocsin.core.errors import DetectorError, ForeignLabelError
 from tocsin.core.hazards import Catalogue, HazardOverride
-from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, Region, SourceKind
-from tocsin.ports import Detector
+from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, Observation, Region, SourceKind
+from tocsin.ports import Detector, Frame
 from tocsin.redact import RedactedPicture
-from tocsin.watch.eye import Eye, Seen
+from tocsin.watch.eye import DETECTOR_FAILED, Eye, Seen
 from tocsin.watch.rules import rule_for
 from tocsin.watch.strip import StripPicture
 
@@ -180,9 +180,78 @@ def test_a_disabled_hazard_makes_no_edge() -> None:
     assert [edge.hazard for edge in _edges(_watch(eye, 60))] == ["smoke"]
 
 
-def test_a_detector_that_raises_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        _eye(Raising()).look(a_frame(0.0))
+BROKEN = 1.0
+"""In a script of `Failing`: this look raises."""
+
+
+class Failing(Scripted):
+    """A detector that fails in the looks whose script says so, and sees what it says in the others."""
+
+    def look(self, frame: Frame) -> Sequence[Observation]:
+        seen = list(super().look(frame))
+        if any(one.hazard == "broken" for one in seen):
+            raise DetectorError("the model gives NaN or infinity", where="model 'yard'")
+        return seen
+
+
+FAILED: dict[str, float] = {"broken": BROKEN}
+
+
+class TestFailingDetectors:
+    def test_it_is_left_out_and_the_others_go_on(self) -> None:
+        for broken_first in (True, False):
+            pair = [Raising(), Scripted(*[{"smoke": 0.9}] * 60, labels=("smoke",), name="other")]
+            eye = _eye(*(pair if broken_first else reversed(pair)))
+            assert "smoke" in {edge.hazard for edge in _edges(_watch(eye, 60))}
+            assert eye.failing == "failing: detector 'scripted'"
+
+    def test_one_that_keeps_failing_is_a_trouble_of_its_camera_until_it_works_again(self) -> None:
+        eye = _eye(Failing(*[FAILED] * 100, name="model:yard"))
+        confirmed = _edges(_watch(eye, 100))
+        assert [(edge.kind, edge.hazard) for edge in confirmed] == [(EdgeKind.CONFIRMED, DETECTOR_FAILED)]
+        (edge,) = confirmed
+        assert (edge.source_kind, edge.source, edge.place) == (SourceKind.CAMERA, "cam-1", "hall")
+        assert 10 <= (edge.captured_at - NOON).total_seconds() < 11
+        assert eye.standing == (edge,)
+        assert eye.troubled
+        cleared = _edges(_watch(eye, 100, from_s=100 * LOOK_S))
+        assert [(edge.kind, edge.hazard) for edge in cleared] == [(EdgeKind.CLEARED, DETECTOR_FAILED)]
+        assert (eye.standing, eye.troubled, eye.failing) == ((), False, "")
+
+    def test_one_that_failed_once_is_no_trouble(self) -> None:
+        eye = _eye(Failing(*[FAILED] * 2, *[NOTHING] * 100))
+        assert _edges(_watch(eye, 100)) == []
+
+    def test_invariant_2_a_detector_that_fails_clears_nothing(self) -> None:
+        fire = Failing(*[{"flame": 0.9}] * 10, *[FAILED] * 200)
+        eye = _eye(fire, Scripted(labels=("smoke",), name="other"))
+        edges = _edges(_watch(eye, 210))
+        assert [edge.hazard for edge in edges] == ["flame", DETECTOR_FAILED]
+        assert {edge.hazard for edge in eye.standing} == {"flame", DETECTOR_FAILED}
+        # It works again and sees no fire: now, and only now, the fire is cleared.
+        later = _edges(_watch(eye, 100, from_s=210 * LOOK_S))
+        assert {(edge.kind, edge.hazard) for edge in later} == {
+            (EdgeKind.CLEARED, "flame"),
+            (EdgeKind.CLEARED, DETECTOR_FAILED),
+        }
+
+    def test_invariant_2_without_the_eye_on_the_lens_nothing_is_cleared(self) -> None:
+        """Nobody knows then whether the lens is covered."""
+        fire = Scripted(*[{"flame": 0.9}] * 10)
+        lens = Failing(*[NOTHING] * 10, *[FAILED] * 200, labels=SIGHT, name="lens")
+        eye = _eye(fire, lens)
+        assert [edge.hazard for edge in _edges(_watch(eye, 210))] == ["flame", DETECTOR_FAILED]
+
+    def test_a_fire_that_another_detector_sees_is_still_confirmed(self) -> None:
+        eye = _eye(Failing(*[FAILED] * 20), Scripted(*[{"flame": 0.9}] * 20, name="other"))
+        assert [edge.hazard for edge in _edges(_watch(eye, 20))] == ["flame"]
+
+    def test_a_site_that_does_not_want_to_hear_of_it_is_not_told_and_clears_nothing_either(self) -> None:
+        quiet = {"flame": HazardOverride(on_delay_s=0.0, off_delay_s=1.0)}
+        catalogue = Catalogue(quiet | {DETECTOR_FAILED: HazardOverride(enabled=False)})
+        eye = _eye(Failing(*[{"flame": 0.9}] * 10, *[FAILED] * 200), catalogue=catalogue)
+        assert [edge.hazard for edge in _edges(_watch(eye, 210))] == ["flame"]
+        assert [edge.hazard for edge in eye.standing] == ["flame"]
 
 
 def test_invariant_4_the_strip_is_before_at_and_after_and_all_of_it_is_redacted() -> None:

@@ -1,0 +1,25 @@
+"""Fixtures of the integration tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from tests.support.cli import TOKEN, Cli
+
+
+@pytest.fixture
+def tocsin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cli]:
+    """The command line, in an empty folder and without the caller's environment."""
+    for key in [key for key in os.environ if key.startswith("TOCSIN_")]:
+        monkeypatch.delenv(key)
+    monkeypatch.setenv("TOCSIN_WATCHER_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+    before = structlog.get_config()
+    yield Cli(monkeypatch, capsys)
+    structlog.configure(**before)
