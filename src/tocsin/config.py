@@ -37,6 +37,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tocsin.config_feedback import CauseSection, Thresholds
+from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
     Contact,
     Escalation,
@@ -170,6 +172,7 @@ class Camera(_Section):
     looks_per_s: float = Field(default=5.0, ge=0.2, le=30, allow_inf_nan=False)
     loop: bool = False
     detectors: tuple[Literal["fire", "picture"], ...] = Field(default=("fire", "picture"), min_length=1)
+    threshold: Thresholds = {}
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:
@@ -285,6 +288,7 @@ class Config(BaseSettings):
     escalation: EscalationSection = EscalationSection()
     channel: ChannelSections = ChannelSections()
     hazard: dict[str, HazardSection] = {}
+    cause: dict[str, CauseSection] = {}
     keep: Keep = Keep()
 
     @classmethod
@@ -311,6 +315,10 @@ class Config(BaseSettings):
                 for code, h in self.hazard.items()
             }
         )
+
+    def causes(self) -> Causes:
+        """Raises InvalidInputError for a name of a cause that does not exist."""
+        return Causes({code: section.name for code, section in self.cause.items()})
 
     def roster(self) -> Roster:
         return Roster(
@@ -375,6 +383,7 @@ def from_values(values: dict[str, Any], where: str) -> Config:
         raise _explained(error, where) from None
     try:
         config.catalogue()
+        config.causes()
         config.escalation_plans()
     except TocsinError as error:
         raise ConfigError(error.what, where=f"{where}: {error.where}", hint=error.hint) from None

@@ -77,6 +77,7 @@ def policy_of(config: Config) -> Policy:
         places=config.places(),
         keep_pictures_days=config.keep.pictures_days,
         keep_alarms_days=config.keep.alarms_days,
+        causes=config.causes(),
     )
 
 
@@ -217,7 +218,7 @@ def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
     """A camera's detectors, each checked against the catalogue (invariant 3)."""
     # The picture detector always runs: without it a covered lens would pass for a calm place.
     detectors = [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
-    return Eye(CameraId(camera.id), address, detectors, catalogue)
+    return Eye(CameraId(camera.id), address, detectors, catalogue, camera.threshold)
 
 
 def build_watcher(

@@ -150,14 +150,15 @@ def test_an_alarm_goes_its_whole_way_on_two_screens_without_a_reload(
             ).to_have_count(0)
 
         his.card(alarm_id).locator("summary", has_text="Resolve").click()
-        his.card(alarm_id).get_by_label("What was it?").select_option("false-steam")
+        his.card(alarm_id).get_by_label("What was it?").select_option("false")
+        his.card(alarm_id).get_by_label("What caused the false alarm?").select_option("steam")
         his.card(alarm_id).get_by_role("button", name=re.compile("^Resolve alarm")).click()
         for screen in (hers, his):
             expect(screen.card(alarm_id)).to_have_count(0)
         assert hers.page.evaluate("performance.timeOrigin") == loaded, "no page was loaded again"
 
         his.page.goto(f"{centre.url}/history")
-        expect(his.page.locator("#past")).to_contain_text("False: steam or exhaust")
+        expect(his.page.locator("#past")).to_contain_text("False alarm: Steam")
         his.page.goto(f"{centre.url}/alarms/{alarm_id}")
         expect(his.page.locator("#story")).to_contain_text("rui")
 

@@ -12,7 +12,7 @@ from tocsin.core.dispatch import PageState
 from tocsin.core.errors import IllegalMoveError, NotFoundError, SilenceError, TocsinError
 from tocsin.core.journal import Entry
 from tocsin.core.observation import Edge
-from tocsin.flows.operate import MAX_NOTE, OUTCOMES, SHELVE_REASONS
+from tocsin.flows.operate import FALSE, MAX_NOTE, OUTCOMES, SHELVE_REASONS
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +69,8 @@ async def test_gone_and_then_acknowledged_a_latching_alarm_waits_for_its_reset(s
 async def test_every_outcome_of_the_list_closes(site: Site, outcome: str) -> None:
     alarm = await site.raised()
     await site.operate.acknowledge(alarm.id, "ana", site.now(5))
-    await site.operate.resolve(alarm.id, "ana", outcome, "", site.now(6))
+    cause = "fog" if outcome == FALSE else ""
+    await site.operate.resolve(alarm.id, "ana", outcome, "", site.now(6), cause=cause)
     assert await site.open() == []
     async with site.store.reading() as unit:
         assert [a.outcome for a in await unit.alarms.past(None, 9)] == [outcome]
