@@ -92,7 +92,9 @@ def export(
         out.print("There is no picture to write.")
         return
     words = ", ".join(f"{count} {label}" for label, count in sorted(labels.items()))
-    out.print(f"{sum(labels.values())} pictures ({words}) are in {folder}.", highlight=False, soft_wrap=True)
+    total = sum(labels.values())
+    what = f"{total} pictures ({words}) are" if total > 1 else f"1 picture ({words}) is"
+    out.print(escape(f"{what} in {folder}."), highlight=False, soft_wrap=True)
 
 
 @review_app.command("advice")
