@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rewrite the tables in docs/reference/hazards.md from the catalogue. Run it from anywhere."""
+"""Rewrite the tables in docs/reference/hazards.md from the catalogue and the causes. Run it from anywhere."""
 
 from __future__ import annotations
 
@@ -58,7 +58,28 @@ def tables(catalogue: Iterable[Hazard]) -> str:
         lines.append("")
         lines += [f"{number}. {step}" for number, step in enumerate(h.steps, start=1)]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_causes()])
+
+
+def _causes() -> list[str]:
+    """The causes of false alarms. What `tables` is given has been imported, so this can be."""
+    from tocsin.core.causes import Causes
+    from tocsin.core.hazards import Family
+
+    lines = [
+        "### Causes of false alarms",
+        "",
+        "What people choose from when they call an alarm false. A closed list too, and about things. *Fits*:",
+        "the families of hazards for which it is offered.",
+        "",
+        "| Code | Cause | Fits | What mends it |",
+        "|---|---|---|---|",
+    ]
+    for cause in Causes():
+        every = len(cause.families) == len(Family)
+        fits = "all" if every else ", ".join(family.value for family in Family if family in cause.families)
+        lines.append(f"| `{cause.code}` | {cause.name} | {fits} | {cause.remedy} |")
+    return [*lines, ""]
 
 
 def page(text: str) -> str:

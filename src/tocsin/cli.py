@@ -12,18 +12,20 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from tocsin import __version__, doctor, launch, wiring
+from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
-from tocsin.config import Config, Secrets, from_values, load
+from tocsin.config import Config, Secrets
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.hazards import Catalogue
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.logs import configure
 from tocsin.stores.sql import SqlStore
+from tocsin.terminal import ConfigOption, err, on_store, out
+from tocsin.terminal import config_of as _config
 from tocsin.watch.supervisor import no_core_dumps
 
 app = typer.Typer(
@@ -38,13 +40,8 @@ db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(watcher_app, name="watcher")
 app.add_typer(db_app, name="db")
+app.add_typer(review_app, name="review")
 
-out = Console()
-err = Console(stderr=True)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The site's TOML file.")
-]
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]
 Sources = Annotated[
@@ -67,13 +64,6 @@ def main() -> None:
 def _complain(code: str, text: str) -> NoReturn:
     err.print(f"[bold red]error[/] [dim]{code}[/] {escape(text)}", highlight=False, soft_wrap=True)
     sys.exit(2)
-
-
-def _config(path: Path | None) -> Config:
-    if path is not None:
-        return load(path)
-    default = Path("tocsin.toml")
-    return load(default) if default.exists() else from_values({}, "defaults")
 
 
 @app.command()
@@ -345,5 +335,5 @@ def _new_password() -> str:
 
 def _with_store(config: Path | None, act: launch.Act) -> Config:
     site = _config(config)
-    asyncio.run(launch.with_store(site, Secrets(), act))
+    on_store(site, act)
     return site

@@ -37,7 +37,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tocsin.config_feedback import CauseSection, Thresholds
 from tocsin.config_models import DetectorName, ModelSection, check_models
+from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
     Contact,
     Escalation,
@@ -174,6 +176,7 @@ class Camera(_Section):
     stare_looks_per_s: float = Field(default=10.0, ge=1, le=30, allow_inf_nan=False)
     loop: bool = False
     detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
+    threshold: Thresholds = {}
 
     @model_validator(mode="after")
     def _stare_is_closer(self) -> Camera:
@@ -299,6 +302,7 @@ class Config(BaseSettings):
     escalation: EscalationSection = EscalationSection()
     channel: ChannelSections = ChannelSections()
     hazard: dict[str, HazardSection] = {}
+    cause: dict[str, CauseSection] = {}
     keep: Keep = Keep()
 
     @classmethod
@@ -325,6 +329,10 @@ class Config(BaseSettings):
                 for code, h in self.hazard.items()
             }
         )
+
+    def causes(self) -> Causes:
+        """Raises InvalidInputError for a name of a cause that does not exist."""
+        return Causes({code: section.name for code, section in self.cause.items()})
 
     def roster(self) -> Roster:
         return Roster(
@@ -389,6 +397,7 @@ def from_values(values: dict[str, Any], where: str) -> Config:
         raise _explained(error, where) from None
     try:
         config.catalogue()
+        config.causes()
         config.escalation_plans()
     except TocsinError as error:
         raise ConfigError(error.what, where=f"{where}: {error.where}", hint=error.hint) from None

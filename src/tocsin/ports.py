@@ -250,6 +250,10 @@ class Account:
 class Edges(Protocol):
     async def receipt(self, edge_id: EdgeId) -> EdgeReceipt | None: ...
 
+    async def of(self, alarm_ids: Sequence[AlarmId]) -> Sequence[tuple[AlarmId, Edge]]:
+        """The edges of these alarms, each with its alarm, in the order of capture."""
+        ...
+
     async def record(
         self, edge: Edge, receipt: EdgeReceipt, *, received_at: datetime, late_s: float, watcher: str
     ) -> None: ...
@@ -273,6 +277,10 @@ class Alarms(Protocol):
 
     async def past(self, before_number: int | None, limit: int) -> Sequence[Alarm]:
         """Closed alarms, newest first, with a smaller number than `before_number`."""
+        ...
+
+    async def resolved(self, since: datetime, after_number: int, limit: int) -> Sequence[Alarm]:
+        """Alarms that people closed with an outcome since then, by number, from behind `after_number`."""
         ...
 
     async def end(self, before: datetime, limit: int) -> int:

@@ -57,7 +57,7 @@ _KEY: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class RedactedPicture:
-    """A picture that may be stored, shown and sent. Only `redact` and `redact_jpeg` make one.
+    """A picture that may be stored, shown and sent. Only the functions of this file make one.
 
     `jpeg` carries no metadata; `region` is the part that was left with some detail, if any;
     `sha256` is the hexadecimal digest of `jpeg`.
@@ -87,6 +87,10 @@ def redact(picture: Picture, region: Region | None) -> RedactedPicture:
             where="redact",
             hint="give BGR uint8 of shape (height, width, 3)",
         )
+    return _encoded(_redacted(picture, region), region)
+
+
+def _redacted(picture: Picture, region: Region | None) -> Picture:
     canvas = _canvas(picture)
     height, width = canvas.shape[:2]
     out = _mosaic(canvas)
@@ -97,6 +101,11 @@ def redact(picture: Picture, region: Region | None) -> RedactedPicture:
         x0, x1 = _inward(x0, x1, step)
         y0, y1 = _inward(y0, y1, step)
         out[y0:y1, x0:x1] = _blocks(canvas[y0:y1, x0:x1], step)
+    return out
+
+
+def _encoded(out: Picture, region: Region | None) -> RedactedPicture:
+    height, width = out.shape[:2]
     done, encoded = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
         raise PictureError("the redacted picture could not be encoded", where="redact")
@@ -113,6 +122,22 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
     Raises PictureError for more than 2 MB, more than 20 megapixels by its header (looked at before
     any decoding), any other format, and bytes that do not decode to the size that they announce.
     """
+    return redact(_decoded(data), region)
+
+
+def cropped(data: bytes, region: Region) -> RedactedPicture:
+    """The region alone of a picture that is stored, redacted once more before it is cut out.
+
+    Raises PictureError as `redact_jpeg` does.
+    """
+    out = _redacted(_decoded(data), region)
+    height, width = out.shape[:2]
+    x0, x1 = _span_px(region.x0, region.x1, width)
+    y0, y1 = _span_px(region.y0, region.y1, height)
+    return _encoded(out[y0:y1, x0:x1], Region(0.0, 0.0, 1.0, 1.0))
+
+
+def _decoded(data: bytes) -> Picture:
     if len(data) > MAX_UPLOAD_BYTES:
         raise _refused(f"{len(data)} bytes are too many", f"send at most {MAX_UPLOAD_BYTES} bytes")
     size, end = announced(data)
@@ -125,7 +150,7 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
         picture = None
     if picture is None or sorted(picture.shape[:2]) != sorted(size):
         raise _refused("the bytes do not decode to the picture that they announce", "send it again")
-    return redact(picture.astype(np.uint8, copy=False), region)
+    return picture.astype(np.uint8, copy=False)
 
 
 def announced(data: bytes) -> tuple[tuple[int, int], int]:

@@ -86,6 +86,7 @@ def policy_of(config: Config) -> Policy:
         places=config.places(),
         keep_pictures_days=config.keep.pictures_days,
         keep_alarms_days=config.keep.alarms_days,
+        causes=config.causes(),
     )
 
 
@@ -282,7 +283,7 @@ class Detectors:
 
 def eye_of(camera: Camera, catalogue: Catalogue, address: Address, detectors: Detectors) -> Eye:
     """A camera's detectors, each checked against the catalogue (invariant 3)."""
-    return Eye(CameraId(camera.id), address, detectors.of(camera), catalogue)
+    return Eye(CameraId(camera.id), address, detectors.of(camera), catalogue, camera.threshold)
 
 
 def build_watcher(

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tocsin.core.causes import Causes
 from tocsin.core.hazards import Catalogue
 from tocsin.web.views import (
     AlarmView,
@@ -36,12 +37,12 @@ DIST = WEB / "static" / "dist"
 NOW = datetime(2026, 11, 23, 14, 3, 34, tzinfo=UTC)
 
 OUTCOMES = [
-    ("real", "Real: dealt with"),
-    ("real-handed-over", "Real: handed to the fire service"),
-    ("false-steam", "Not a hazard: steam or fog"),
-    ("false-light", "Not a hazard: light or reflection"),
-    ("test", "Test or drill"),
+    ("dealt-with", "Real: dealt with"),
+    ("handed-over", "Real: handed to the fire service"),
+    ("false", "False alarm"),
+    ("drill", "Test or drill"),
 ]
+CAUSES = Causes()
 SHELVE_REASONS = [
     ("hot-work", "Permitted hot work"),
     ("maintenance", "Maintenance"),
@@ -76,6 +77,10 @@ def _environment(now: datetime, globals_: tuple[tuple[str, object], ...]) -> Env
         "now": now,
         "asset": asset,
         "outcomes": OUTCOMES,
+        "causes_of": {
+            hazard.code: [(cause.code, cause.name) for cause in CAUSES.of(hazard.family)]
+            for hazard in Catalogue()
+        },
         "shelve_reasons": SHELVE_REASONS,
         "keep_alarms_days": 400,
         "keep_pictures_days": 30,
@@ -330,7 +335,7 @@ def places() -> list[PlaceChoice]:
 
 def history(now: datetime = NOW) -> list[AlarmView]:
     ends = [
-        ("smoke", 190, "Not a hazard: steam or fog"),
+        ("smoke", 190, "False alarm: Steam"),
         ("flame", 188, "Real: dealt with"),
         ("camera-silent", 187, "Came back by itself"),
         ("water", 181, "Real: dealt with"),

@@ -150,16 +150,75 @@ def test_an_alarm_goes_its_whole_way_on_two_screens_without_a_reload(
             ).to_have_count(0)
 
         his.card(alarm_id).locator("summary", has_text="Resolve").click()
-        his.card(alarm_id).get_by_label("What was it?").select_option("false-steam")
+        his.card(alarm_id).get_by_label("What was it?").select_option("false")
+        his.card(alarm_id).get_by_label("What caused the false alarm?").select_option("steam")
         his.card(alarm_id).get_by_role("button", name=re.compile("^Resolve alarm")).click()
         for screen in (hers, his):
             expect(screen.card(alarm_id)).to_have_count(0)
         assert hers.page.evaluate("performance.timeOrigin") == loaded, "no page was loaded again"
 
         his.page.goto(f"{centre.url}/history")
-        expect(his.page.locator("#past")).to_contain_text("False: steam or exhaust")
+        expect(his.page.locator("#past")).to_contain_text("False alarm: Steam")
         his.page.goto(f"{centre.url}/alarms/{alarm_id}")
         expect(his.page.locator("#story")).to_contain_text("rui")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_cause_is_asked_for_when_it_was_false_and_only_then(
+    browser: Browser, centre: RunningCentre, watcher: httpx.Client, size: dict[str, int]
+) -> None:
+    with _screen(browser, centre, size=size) as screen:
+        screen.sign_in()
+        screen.live()
+        alarm_id = _alarm(watcher)
+        card = screen.card(alarm_id)
+        expect(card).to_be_visible()
+        _settled(screen.page)
+        card.get_by_role("button", name=re.compile("^Acknowledge")).click()
+        card.locator("summary", has_text="Resolve").click()
+        outcome = card.get_by_label("What was it?")
+        cause = card.get_by_label("What caused the false alarm?")
+        expect(cause).to_be_hidden()
+        outcome.select_option("false")
+        expect(cause).to_be_visible()
+        _settled(screen.page)
+        card.get_by_role("button", name=re.compile("^Resolve alarm")).click()
+        assert cause.evaluate("field => field.validity.valueMissing"), "the browser asks for it by itself"
+        cause.select_option("lamp")
+        outcome.select_option("dealt-with")
+        expect(cause).to_be_hidden()
+        assert not cause.is_enabled(), "what no longer belongs to it is not sent"
+        outcome.select_option("false")
+        expect(cause).to_have_value("lamp")
+        card.get_by_role("button", name=re.compile("^Resolve alarm")).click()
+        expect(card).to_have_count(0)
+        screen.page.goto(f"{centre.url}/alarms/{alarm_id}")
+        expect(screen.page.locator("#story")).to_contain_text("False alarm: Lamp, or a light that switches")
+
+
+def test_without_a_script_a_missing_cause_is_told_beside_what_was_filled_in(
+    browser: Browser, centre: RunningCentre, watcher: httpx.Client
+) -> None:
+    alarm_id = _alarm(watcher)
+    with _screen(browser, centre, script=False) as screen:
+        page = screen.page
+        screen.sign_in()
+        screen.card(alarm_id).get_by_role("button", name=re.compile("^Acknowledge")).click()
+        page.wait_for_url(f"{centre.url}/alarms/{alarm_id}")
+        card = screen.card(alarm_id)
+        card.locator("summary", has_text="Resolve").click()
+        expect(card.get_by_label("What caused the false alarm?")).to_be_visible()
+        card.get_by_label("What was it?").select_option("false")
+        card.locator('[data-part="resolve"] textarea').fill("the lamp at the gate")
+        screen.expect_errors = True  # the browser itself reports the 422
+        card.get_by_role("button", name=re.compile("^Resolve alarm")).click()
+        expect(card.get_by_role("alert")).to_contain_text("a false alarm needs its cause")
+        expect(card.locator('[data-part="resolve"] textarea')).to_have_value("the lamp at the gate")
+        expect(card.get_by_label("What was it?")).to_have_value("false")
+        card.get_by_label("What caused the false alarm?").select_option("lamp")
+        card.get_by_role("button", name=re.compile("^Resolve alarm")).click()
+        expect(page.locator(".chip-state").first).to_have_text("Closed")
+        expect(page.locator("#story")).to_contain_text("the lamp at the gate")
 
 
 def test_what_somebody_else_has_taken_is_told_and_not_taken_again(

@@ -17,7 +17,7 @@ from tests.support.site import NOON, after, an_edge
 from tocsin.core.alarm import Alarm, AlarmId, AlarmState
 from tocsin.core.errors import StoreError
 from tocsin.core.journal import Entry
-from tocsin.core.observation import EdgeId
+from tocsin.core.observation import EdgeId, Region
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +55,28 @@ async def test_an_edge_cannot_be_recorded_twice(store: SqlStore) -> None:
             break
 
 
+async def test_the_edges_of_alarms_come_back_whole_in_the_order_of_capture(store: SqlStore) -> None:
+    one, other = an_alarm(1), an_alarm(2)
+    made = [
+        (one, replace(an_edge(at_s=9), region=Region(0.1, 0.2, 0.3, 0.4), steady=0.625)),
+        (one, an_edge(at_s=3)),
+        (other, an_edge(at_s=5)),
+        (None, an_edge(at_s=1)),
+    ]
+    async with store.deciding() as unit:
+        for alarm, edge in made:
+            if alarm is not None:
+                await unit.alarms.put(alarm)
+            receipt = a_receipt(edge, alarm)
+            await unit.edges.record(edge, receipt, received_at=NOON, late_s=0, watcher="gate")
+    async with store.reading() as unit:
+        assert await unit.edges.of([one.id]) == [(one.id, made[1][1]), (one.id, made[0][1])]
+        found = await unit.edges.of([one.id, other.id])
+        assert [of for of, _ in found] == [one.id, other.id, one.id]
+        assert await unit.edges.of([]) == []
+        assert await unit.edges.of([AlarmId("nobody")]) == []
+
+
 # Alarms
 
 
@@ -65,7 +87,8 @@ async def test_an_alarm_comes_back_as_it_was(store: SqlStore, state: AlarmState)
         acknowledged_by="Ana",
         acknowledged_at=after(12.345678),
         closed_at=after(99) if state is AlarmState.NORMAL else None,
-        outcome="dealt-with",
+        outcome="false",
+        cause="lens-insect",
     )
     await keep(store, alarm)
     async with store.reading() as unit:
@@ -100,6 +123,18 @@ async def test_open_alarms_come_by_number_and_closed_ones_newest_first(store: Sq
         assert [a.number for a in await unit.alarms.past(None, 2)] == [5, 3]
         assert [a.number for a in await unit.alarms.past(3, 2)] == [1]
         assert await unit.alarms.next_number() == 7
+
+
+async def test_resolved_alarms_have_an_outcome_and_come_by_number(store: SqlStore) -> None:
+    made = [replace(an_alarm(n, closed_at=after(n)), outcome="false", cause="fog") for n in (3, 6, 1, 5, 2)]
+    cleared_by_itself, still_open = an_alarm(4, closed_at=after(4)), an_alarm(7)
+    await keep(store, *made, cleared_by_itself, still_open)
+    async with store.reading() as unit:
+        assert [a.number for a in await unit.alarms.resolved(NOON, 0, 9)] == [1, 2, 3, 5, 6]
+        assert [a.number for a in await unit.alarms.resolved(NOON, 2, 2)] == [3, 5]
+        assert [a.number for a in await unit.alarms.resolved(after(3), 0, 9)] == [3, 5, 6]
+        assert [a.number for a in await unit.alarms.resolved(after(6.000001), 0, 9)] == []
+        assert {a.cause for a in await unit.alarms.resolved(NOON, 0, 9)} == {"fog"}
 
 
 async def test_the_first_alarm_has_number_one(store: SqlStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from tests.contract.making import an_alarm
+from tests.support.site import NOON
 
+from tocsin.core.causes import Causes
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError
 from tocsin.stores import schema
 from tocsin.stores.sql import SqlStore, database_url
@@ -57,6 +60,30 @@ async def test_migrating_again_changes_nothing(empty_url: str) -> None:
     await store.migrate()
     async with store.reading() as unit:
         assert len(await unit.alarms.open()) == 1
+    await store.close()
+
+
+async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url: str) -> None:
+    store = SqlStore(empty_url)
+    await store.migrate()
+    closed = {"false-steam": 1, "false-lens": 2, "false-other": 3, "dealt-with": 4, "": 5}
+    async with store.deciding() as unit:
+        for outcome, number in closed.items():
+            await unit.alarms.put(replace(an_alarm(number, closed_at=NOON), outcome=outcome))
+    async with store.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE alarms DROP COLUMN cause"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    await store.migrate()
+    async with store.reading() as unit:
+        found = {a.number: (a.outcome, a.cause) for a in await unit.alarms.past(None, 9)}
+    assert found == {
+        1: ("false", "steam"),
+        2: ("false", "lens-insect"),
+        3: ("false", "other"),
+        4: ("dealt-with", ""),
+        5: ("", ""),
+    }
+    assert all(cause in Causes() for _, cause in found.values() if cause)
     await store.close()
 
 

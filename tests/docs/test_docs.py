@@ -181,6 +181,7 @@ SECTIONS = dict(_sections(Config))
 
 HEADINGS = {
     "hazard": "## `[hazard.CODE]`",
+    "cause": "## `[cause.CODE]`",
     "responder.contacts": "### `contacts`",
     "responder.shifts": "### `shifts`",
     "escalation.alarm": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",

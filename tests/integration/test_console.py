@@ -75,6 +75,61 @@ def test_a_form_leads_back_to_the_alarm_and_the_script_gets_json(
     assert story["outcome_text"] == "Drill or test"
 
 
+def test_a_false_alarm_without_its_cause_comes_back_as_it_was_filled_in(
+    watcher: httpx.Client, page: httpx.Client
+) -> None:
+    alarm_id = _alarm(watcher)
+    page.post(f"/alarms/{alarm_id}/acknowledge")
+    filled = {"outcome": "false", "cause": "", "note": "<b>the kettle & the lamp</b>"}
+    refused = page.post(f"/alarms/{alarm_id}/resolve", data=filled)
+    assert refused.status_code == 422
+    assert 'role="alert"' in refused.text
+    assert "a false alarm needs its cause" in refused.text
+    assert re.search(r'<details data-part="resolve"[^>]* open>', refused.text)
+    assert '<option value="false" selected>' in refused.text
+    assert "&lt;b&gt;the kettle &amp; the lamp&lt;/b&gt;</textarea>" in refused.text
+    contradictory = page.post(f"/alarms/{alarm_id}/resolve", data={"outcome": "drill", "cause": "lamp"})
+    assert contradictory.status_code == 422
+    assert '<option value="lamp" selected>' in contradictory.text
+    done = page.post(f"/alarms/{alarm_id}/resolve", data=filled | {"cause": "lamp"})
+    assert (done.status_code, done.headers["location"]) == (303, f"/alarms/{alarm_id}")
+    assert "False alarm: Lamp, or a light that switches" in page.get(f"/alarms/{alarm_id}").text
+    assert "False alarm: Lamp, or a light that switches" in page.get("/history").text
+
+
+def test_a_script_is_told_the_causes_that_fit_and_reads_the_chosen_one(
+    watcher: httpx.Client, script: httpx.Client
+) -> None:
+    alarm_id = _alarm(watcher, "water")
+    script.post(f"/alarms/{alarm_id}/acknowledge")
+    refused = script.post(f"/alarms/{alarm_id}/resolve", data={"outcome": "false"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input")
+    assert "wet-floor" in refused.json()["hint"]
+    assert "planned-burn" not in refused.json()["hint"]
+    sent = {"outcome": "false", "cause": "wet-floor"}
+    assert script.post(f"/alarms/{alarm_id}/resolve", data=sent).json()["ok"]
+    story = script.get(f"/api/v1/alarms/{alarm_id}").json()
+    assert (story["outcome"], story["cause"]) == ("false", "wet-floor")
+    assert story["outcome_text"] == "False alarm: Wet ground or cleaning"
+    assert story["lines"][-1]["reason"] == "False alarm: Wet ground or cleaning"
+
+
+def test_only_causes_that_fit_are_offered_and_staff_need_none(
+    watcher: httpx.Client, page: httpx.Client, script: httpx.Client
+) -> None:
+    water = _alarm(watcher, "water")
+    page.post(f"/alarms/{water}/acknowledge")
+    text = page.get(f"/alarms/{water}").text
+    assert 'value="wet-floor"' in text
+    assert 'value="planned-burn"' not in text
+    assert "data-needed" in text
+    sent = {"hazard": "gas", "place": "dock", "report_id": str(uuid4())}
+    reported = script.post("/report", data=sent).json()["alarm_id"]
+    page.post(f"/alarms/{reported}/acknowledge")
+    assert "data-needed" not in page.get(f"/alarms/{reported}").text
+    assert script.post(f"/alarms/{reported}/resolve", data={"outcome": "false"}).json()["ok"]
+
+
 def test_the_second_to_acknowledge_is_told_who_has_it(
     watcher: httpx.Client, page: httpx.Client, script: httpx.Client
 ) -> None:

@@ -9,10 +9,16 @@ from tests.support.site import Site, after, again, an_edge, gone
 
 from tocsin.core.alarm import AlarmId, AlarmState
 from tocsin.core.dispatch import PageState
-from tocsin.core.errors import IllegalMoveError, NotFoundError, SilenceError, TocsinError
+from tocsin.core.errors import (
+    IllegalMoveError,
+    InvalidInputError,
+    NotFoundError,
+    SilenceError,
+    TocsinError,
+)
 from tocsin.core.journal import Entry
-from tocsin.core.observation import Edge
-from tocsin.flows.operate import MAX_NOTE, OUTCOMES, SHELVE_REASONS
+from tocsin.core.observation import Edge, SourceKind
+from tocsin.flows.operate import FALSE, MAX_NOTE, OUTCOMES, SHELVE_REASONS
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio
@@ -69,10 +75,66 @@ async def test_gone_and_then_acknowledged_a_latching_alarm_waits_for_its_reset(s
 async def test_every_outcome_of_the_list_closes(site: Site, outcome: str) -> None:
     alarm = await site.raised()
     await site.operate.acknowledge(alarm.id, "ana", site.now(5))
-    await site.operate.resolve(alarm.id, "ana", outcome, "", site.now(6))
+    cause = "fog" if outcome == FALSE else ""
+    await site.operate.resolve(alarm.id, "ana", outcome, "", site.now(6), cause=cause)
     assert await site.open() == []
     async with site.store.reading() as unit:
         assert [a.outcome for a in await unit.alarms.past(None, 9)] == [outcome]
+
+
+async def _acknowledged(site: Site, edge: Edge | None = None) -> AlarmId:
+    alarm = await site.raised(edge)
+    await site.operate.acknowledge(alarm.id, "ana", site.now(5))
+    return alarm.id
+
+
+async def test_a_false_alarm_is_closed_with_its_cause_and_the_journal_says_both(site: Site) -> None:
+    alarm_id = await _acknowledged(site)
+    await site.operate.resolve(alarm_id, "ana", "false", "from the boiler", site.now(6), cause="steam")
+    kept = await site.alarm(alarm_id)
+    assert (kept.outcome, kept.cause) == ("false", "steam")
+    (told,) = await site.told(Entry.RESOLVED)
+    assert (told.actor, told.reason, told.detail) == ("ana", "False alarm: Steam", "from the boiler")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "says"),
+    [
+        ("false", "", "needs its cause .*one of low-sun, .*unknown"),
+        ("false", "boredom", "'boredom' is not known"),
+        ("false", "Steam", "did you mean 'steam'"),
+        ("false", "wet-floor", "does not fit 'smoke' .*one of low-sun"),
+        ("false", "brief-load", "does not fit"),
+        ("dealt-with", "steam", "belongs to a false alarm"),
+        ("drill", "unknown", "belongs to a false alarm"),
+        ("false-steam", "", "'false-steam' is not known .*false, drill"),
+    ],
+)
+async def test_a_cause_that_is_missing_or_does_not_fit_is_refused_and_nothing_changes(
+    site: Site, outcome: str, cause: str, says: str
+) -> None:
+    alarm_id = await _acknowledged(site)
+    before = await site.alarm(alarm_id), await site.journal()
+    with pytest.raises(InvalidInputError, match=says):
+        await site.operate.resolve(alarm_id, "ana", outcome, "", site.now(6), cause=cause)
+    assert (await site.alarm(alarm_id), await site.journal()) == before
+
+
+async def test_who_reported_it_by_hand_need_not_know_the_cause_but_may(site: Site) -> None:
+    for cause in ("", "planned-burn"):
+        edge = an_edge("flame", by=SourceKind.STAFF, source="rui", place="dock")
+        alarm_id = await _acknowledged(site, edge)
+        await site.operate.resolve(alarm_id, "ana", "false", "", site.now(6), cause=cause)
+        assert (await site.alarm(alarm_id)).cause == cause
+
+
+async def test_what_comes_back_after_a_false_alarm_is_an_alarm_of_its_own(site: Site) -> None:
+    edge = an_edge("smoke")
+    alarm_id = await _acknowledged(site, edge)
+    await site.operate.resolve(alarm_id, "ana", "false", "", site.now(6), cause="fog")
+    anew = await site.raised(again(edge, 9))
+    assert anew.id != alarm_id
+    assert (anew.outcome, anew.cause) == ("", "")
 
 
 async def test_invariant_7_what_cannot_be_done_is_refused_with_a_way_on_and_changes_nothing(

@@ -32,7 +32,7 @@ async def still(site: Site, edge: Edge, at_s: float) -> list[Alarm]:
 
 async def close(site: Site, alarm: Alarm, at_s: float) -> None:
     await site.operate.acknowledge(alarm.id, "ana", site.now(at_s))
-    await site.operate.resolve(alarm.id, "ana", "false-steam", "", site.now(at_s))
+    await site.operate.resolve(alarm.id, "ana", "false", "", site.now(at_s), cause="steam")
 
 
 async def test_invariant_1_an_edge_that_never_arrived_is_taken_from_the_heartbeat(site: Site) -> None:

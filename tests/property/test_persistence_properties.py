@@ -309,3 +309,19 @@ def test_it_remembers_no_more_than_the_window(rule: Rule, seen: list[Look]) -> N
         track, _ = step(rule, track, look)
         assert len(track.recent) <= rule.window
         assert track.suspicion == max((look.confidence for look in track.recent), default=0.0)
+
+
+@given(rules(), looks())
+def test_steady_is_the_highest_threshold_that_confirms_all_the_same(rule: Rule, seen: list[Look]) -> None:
+    rule = replace(rule, on_delay_s=0)
+    changes = _run(rule, seen)
+    assume(changes)
+    index, change = changes[0]
+    assert change.kind is EdgeKind.CONFIRMED
+    assert change.steady is not None
+    assert rule.enter <= change.steady <= change.confidence
+    as_strict = _run(replace(rule, enter=change.steady), seen[: index + 1])
+    assert [at for at, _ in as_strict] == [index]
+    assert _run(replace(rule, enter=min(1.0, change.steady + 0.001)), seen[: index + 1]) == [] or (
+        change.steady == 1.0
+    )

@@ -17,7 +17,7 @@ from tocsin import redact as redact_module
 from tocsin.core.errors import PictureError
 from tocsin.core.observation import Region
 from tocsin.ports import Picture
-from tocsin.redact import MAX_UPLOAD_BYTES, RedactedPicture, redact, redact_jpeg
+from tocsin.redact import MAX_UPLOAD_BYTES, RedactedPicture, cropped, redact, redact_jpeg
 
 SOURCE_TREE = Path(redact_module.__file__).parent
 
@@ -119,6 +119,25 @@ class TestInvariant4:
             for i in range(8)
         ]
         assert all(difference(views[0], view) < 0.5 for view in views)
+
+    @pytest.mark.parametrize(
+        "region", [Region(0.1, 0.2, 0.4, 0.7), Region(0, 0, 1, 1), Region(0.5, 0.5, 0.502, 0.9)]
+    )
+    def test_a_crop_shows_the_region_alone_and_no_more_of_it(self, region: Region):
+        """Also of a file that somebody has put among the stored ones, sharp."""
+        sharp = encoded(noise(540, 960))
+        cut = cropped(sharp, region)
+        whole = decoded(redact_jpeg(sharp, region).jpeg)
+        x0, y0 = int(region.x0 * 960 + 1e-6), int(region.y0 * 540 + 1e-6)
+        assert decoded(cut.jpeg).shape[:2] == (cut.height_px, cut.width_px)
+        part = whole[y0 : y0 + cut.height_px, x0 : x0 + cut.width_px]
+        assert difference(decoded(cut.jpeg), part) < 4
+        assert cut.width_px <= round((region.x1 - region.x0) * 960) + 1
+        assert cut.height_px <= round((region.y1 - region.y0) * 540) + 1
+
+    def test_what_is_no_picture_cannot_be_cropped(self):
+        with pytest.raises(PictureError):
+            cropped(b"no picture", Region(0, 0, 1, 1))
 
     def test_nobody_else_makes_one(self):
         with pytest.raises(TypeError, match="invariant 4"):

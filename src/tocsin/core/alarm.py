@@ -198,6 +198,7 @@ class Alarm:
     `number` is what people say ("alarm 214"). `round` counts the rounds of pages: each time it
     pages anew the round goes up, and pages of earlier rounds are no longer wanted.
     `step` is the escalation step last taken in this round, `next_step_at` the deadline of the next.
+    `outcome` is how it ended; `cause`, only of a false alarm, the code of what was taken for a hazard.
     """
 
     id: AlarmId
@@ -217,6 +218,7 @@ class Alarm:
     acknowledged_at: datetime | None = None
     closed_at: datetime | None = None
     outcome: str = ""
+    cause: str = ""
     round: int = 0
     step: int = 0
     next_step_at: datetime | None = None
@@ -271,7 +273,7 @@ def make(alarm: Alarm, move: Move, now: datetime) -> Moved:
     if to is AlarmState.NORMAL:
         moved = replace(moved, closed_at=now)
     elif alarm.state is AlarmState.NORMAL:
-        moved = replace(moved, closed_at=None, outcome="")
+        moved = replace(moved, closed_at=None, outcome="", cause="")
     return Moved(moved, row)
 
 

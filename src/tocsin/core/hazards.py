@@ -374,12 +374,12 @@ class Catalogue:
             if code not in entries:
                 raise _unknown(code, entries, where=f"[hazard.{code}]")
             for text in (change.name or "", change.qualification or ""):
-                _refuse_people(text, where=f"[hazard.{code}]")
+                refuse_people(text, where=f"[hazard.{code}]")
             old = entries[code]
             entries[code] = replace(
                 old,
                 enabled=old.enabled if change.enabled is None else change.enabled,
-                name=_named(old.name, change.name),
+                name=translated(old.name, change.name),
                 on_delay_s=old.on_delay_s if change.on_delay_s is None else change.on_delay_s,
                 off_delay_s=old.off_delay_s if change.off_delay_s is None else change.off_delay_s,
                 qualification=old.qualification if change.qualification is None else change.qualification,
@@ -431,7 +431,7 @@ class Catalogue:
         return tuple(found)
 
 
-def _named(built_in: str, own: str | None) -> str:
+def translated(built_in: str, own: str | None) -> str:
     """The site's name with the catalogue's own beside it: a translation cannot make it another hazard."""
     if own is None or own.casefold() == built_in.casefold():
         return built_in
@@ -447,7 +447,8 @@ _ABOUT_PEOPLE = re.compile(
 list of words cannot know every language, but it says plainly what is not wanted."""
 
 
-def _refuse_people(text: str, *, where: str) -> None:
+def refuse_people(text: str, *, where: str) -> None:
+    """Raises UnknownHazardError for a name that speaks of people."""
     found = _ABOUT_PEOPLE.search(unicodedata.normalize("NFKC", text))
     if found is not None:
         raise UnknownHazardError(

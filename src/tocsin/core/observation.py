@@ -98,7 +98,9 @@ class Edge:
     `id` is the idempotency key: the same edge sent twice is taken once.
     `source` names the camera, the member of staff's account, or the part of Tocsin that saw it.
     `captured_at` is when it was seen, `since` when the hazard's first sign was.
-    `hits` of `frames` is the count that confirmed it.
+    `hits` of `frames` is the count that confirmed it, `confidence` that of the surest of these looks.
+    `steady` is the highest threshold with which it would have been confirmed all the same; None from a
+    watcher that does not say.
     """
 
     id: EdgeId
@@ -115,6 +117,7 @@ class Edge:
     region: Region | None = None
     status: CapStatus = CapStatus.ACTUAL
     reason: str = ""
+    steady: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("id", self.id), ("source", self.source), ("place", self.place)):
@@ -130,6 +133,8 @@ class Edge:
             raise InvalidEdgeError(
                 f"confidence {self.confidence} is not between 0 and 1", where=f"edge {self.id}"
             )
+        if self.steady is not None and not 0.0 <= self.steady <= 1.0:
+            raise InvalidEdgeError(f"steady {self.steady} is not between 0 and 1", where=f"edge {self.id}")
 
     @property
     def point(self) -> str:

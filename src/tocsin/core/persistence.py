@@ -10,9 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
+from typing import Final
 
 from tocsin.core.errors import ConfigError, InvalidEdgeError
 from tocsin.core.observation import EdgeKind, Region
+
+LOWEST_ENTER: Final = 0.3
+HIGHEST_ENTER: Final = 0.95
+"""What a site may set as one camera's `enter`, in confidence. Limits of sense, not measured: below, noise
+confirms (`leave` of the shipped rules is 0.3); above, a threshold would be a hidden way to disable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A confirmed or cleared hazard, before it gets an id and an address and becomes an Edge."""
+    """A confirmed or cleared hazard, before it gets an id and an address and becomes an Edge.
+
+    `confidence` is that of the surest look; `steady` what as many looks as the rule asks for reached,
+    the last one among them: the highest `enter` with which it would have been confirmed all the same.
+    """
 
     kind: EdgeKind
     at: datetime
@@ -81,6 +91,7 @@ class Change:
     frames: int
     region: Region | None
     reason: str
+    steady: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ def _towards_confirmed(rule: Rule, track: Track, look: Look) -> tuple[Track, Cha
         frames=len(recent),
         region=look.region or best.region,
         reason=f"seen in {len(hits)} of the last {len(recent)} looks, over {held_s:.1f} s",
+        steady=min(look.confidence, sorted((seen.confidence for seen in hits), reverse=True)[rule.hits - 1]),
     )
     return Track(recent=recent, run_since=run_since, confirmed=change, last=look), change
 

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from tocsin.core.alarm import MAX_SILENCE, Alarm, AlarmId, Move, Silence, SilenceKind, make
+from tocsin.core.causes import Cause
 from tocsin.core.errors import IllegalMoveError, InvalidInputError, NotFoundError, SilenceError
 from tocsin.core.journal import Entry, JournalEntry
+from tocsin.core.observation import SourceKind
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports import Store, Unit
@@ -19,17 +21,14 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
         "dealt-with": "Dealt with: the hazard is over",
         "handed-over": "Handed over to the fire service or another service",
         "repaired": "Repaired: the equipment works again",
-        "false-sun": "False: sun, sunset or reflection",
-        "false-lights": "False: lamp or vehicle lights",
-        "false-weather": "False: fog, rain, snow or dust",
-        "false-steam": "False: steam or exhaust",
-        "false-works": "False: welding or permitted works",
-        "false-lens": "False: insect, web or dirt on the lens",
-        "false-other": "False: something else",
+        "false": "False alarm",
         "drill": "Drill or test",
     }
 )
-"""How an alarm may end; a closed list, so that causes can be counted."""
+"""How an alarm may end; a closed list, so that it can be counted. A false alarm has a cause as well."""
+
+FALSE = "false"
+REAL = frozenset({"dealt-with", "handed-over", "repaired"})
 
 SHELVE_REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -67,8 +66,14 @@ class Operate:
         self._ring()
         return after
 
-    async def resolve(self, alarm_id: AlarmId, by: str, outcome: str, note: str, now: datetime) -> Alarm:
-        """Closes the alarm with an outcome of the list. If a camera goes on seeing it, it comes back."""
+    async def resolve(
+        self, alarm_id: AlarmId, by: str, outcome: str, note: str, now: datetime, *, cause: str = ""
+    ) -> Alarm:
+        """Closes the alarm with an outcome of the list. If a camera goes on seeing it, it comes back.
+
+        A false alarm that a camera raised needs its cause: whoever does not know it says so (`unknown`).
+        Taken for granted it would be "unknown" every time, and nobody would learn from it.
+        """
         if outcome not in OUTCOMES:
             raise InvalidInputError(
                 f"outcome {outcome!r} is not known", where="resolve", hint=f"one of {', '.join(OUTCOMES)}"
@@ -77,14 +82,39 @@ class Operate:
         async with self._store.deciding() as unit:
             alarm = await _alarm(unit, alarm_id)
             after = make(alarm, Move.RESET, now).alarm
-            after = replace(after, outcome=outcome, silence=None)
-            await unit.journal.write(JournalEntry(now, Entry.RESOLVED, alarm.id, by, OUTCOMES[outcome], note))
+            chosen = self._cause(alarm, outcome, cause)
+            after = replace(after, outcome=outcome, cause=chosen.code if chosen else "", silence=None)
+            reason = f"{OUTCOMES[outcome]}: {chosen.name}" if chosen else OUTCOMES[outcome]
+            await unit.journal.write(JournalEntry(now, Entry.RESOLVED, alarm.id, by, reason, note))
             await stop_pages(unit, alarm, now, f"{by} resolved it")
             # Its shelving was for what is over now: nothing unseen may go on silencing the place.
             await unit.silences.drop([condition.point for condition in alarm.conditions])
             await unit.alarms.put(after)
         self._ring()
         return after
+
+    def _cause(self, alarm: Alarm, outcome: str, cause: str) -> Cause | None:
+        """The cause that goes with the outcome. Raises InvalidInputError for one that does not fit."""
+        if outcome != FALSE:
+            if cause:
+                raise InvalidInputError(
+                    "a cause belongs to a false alarm only",
+                    where="cause",
+                    hint=f"leave it empty, or choose {OUTCOMES[FALSE]!r}",
+                )
+            return None
+        fitting = self._policy.causes.of(self._policy.catalogue.get(alarm.hazard).family)
+        hint = f"one of {', '.join(one.code for one in fitting)}"
+        if not cause:
+            if not asks_cause(alarm):
+                return None
+            raise InvalidInputError("a false alarm needs its cause", where="cause", hint=hint)
+        found = self._policy.causes.get(cause, where="cause")
+        if found not in fitting:
+            raise InvalidInputError(
+                f"cause {cause!r} does not fit {alarm.hazard!r}", where="cause", hint=hint
+            )
+        return found
 
     async def shelve(
         self, alarm_id: AlarmId, by: str, reason: str, note: str, minutes: int, now: datetime
@@ -125,6 +155,11 @@ class Operate:
             after = await lift(unit, self._policy, alarm, by, "ended by a person", now)
         self._ring()
         return after
+
+
+def asks_cause(alarm: Alarm) -> bool:
+    """Whether a cause is needed to call it false: one that staff alone reported teaches no camera."""
+    return any(condition.source_kind is SourceKind.CAMERA for condition in alarm.conditions)
 
 
 async def lift(unit: Unit, policy: Policy, alarm: Alarm, by: str, why: str, now: datetime) -> Alarm:

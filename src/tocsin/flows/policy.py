@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from tocsin.core.causes import Causes
 from tocsin.core.dispatch import Escalation, Roster
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CapStatus
@@ -35,6 +36,7 @@ class Policy:
     places: Mapping[str, str] = field(default_factory=dict[str, str])
     keep_pictures_days: int = 30
     keep_alarms_days: int = 400
+    causes: Causes = field(default_factory=Causes)
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

@@ -21,8 +21,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class FilePictures:
     """See `ports.Pictures`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sweep: bool = True) -> None:
+        """Without `sweep` it is a reader beside a running centre, and clears away nothing of its work."""
         self._folder = folder
+        if not sweep:
+            return
         folder.mkdir(parents=True, exist_ok=True)
         # What a killed process had not named yet. If another centre is writing one now, it answers that
         # the picture was not taken, and the watcher sends it again.

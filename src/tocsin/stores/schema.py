@@ -28,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,6 +89,7 @@ alarms = Table(
     Column("acknowledged_at", Instant),
     Column("closed_at", Instant),
     Column("outcome", Text, nullable=False),
+    Column("cause", String(40), nullable=False, server_default=text("''")),
     Column("round", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("next_step_at", Instant),

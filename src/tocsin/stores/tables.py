@@ -80,6 +80,15 @@ class SqlEdges:
         alarm_id = None if row.alarm_id is None else AlarmId(row.alarm_id)
         return EdgeReceipt(edge_id, alarm_id, Ruling(row.ruling), row.reason, repeated=True)
 
+    async def of(self, alarm_ids: Sequence[AlarmId]) -> Sequence[tuple[AlarmId, Edge]]:
+        table = schema.edges
+        rows = await self._connection.execute(
+            select(table.c.alarm_id, table.c.body)
+            .where(table.c.alarm_id.in_(alarm_ids))
+            .order_by(table.c.captured_at, table.c.id)
+        )
+        return [(AlarmId(row.alarm_id), edge_codec.load(row.body)) for row in rows]
+
     async def record(
         self, edge: Edge, receipt: EdgeReceipt, *, received_at: datetime, late_s: float, watcher: str
     ) -> None:
@@ -121,6 +130,7 @@ def _alarm_row(alarm: Alarm) -> Values:
         "acknowledged_at": alarm.acknowledged_at,
         "closed_at": alarm.closed_at,
         "outcome": alarm.outcome,
+        "cause": alarm.cause,
         "round": alarm.round,
         "step": alarm.step,
         "next_step_at": alarm.next_step_at,
@@ -147,6 +157,7 @@ def _alarm(row: Any) -> Alarm:
         acknowledged_at=row.acknowledged_at,
         closed_at=row.closed_at,
         outcome=row.outcome,
+        cause=row.cause,
         round=row.round,
         step=row.step,
         next_step_at=row.next_step_at,
@@ -196,6 +207,16 @@ class SqlAlarms:
         if before_number is not None:
             query = query.where(table.c.number < before_number)
         rows = await self._connection.execute(query.order_by(table.c.number.desc()).limit(limit))
+        return [_alarm(row) for row in rows]
+
+    async def resolved(self, since: datetime, after_number: int, limit: int) -> Sequence[Alarm]:
+        table = schema.alarms
+        rows = await self._connection.execute(
+            select(table)
+            .where(table.c.closed_at >= since, table.c.outcome != "", table.c.number > after_number)
+            .order_by(table.c.number)
+            .limit(limit)
+        )
         return [_alarm(row) for row in rows]
 
     async def end(self, before: datetime, limit: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from tocsin.core.errors import ConfigError
 from tocsin.core.hazards import Catalogue, Family, Hazard, HazardCode, Signal
 from tocsin.core.observation import (
     CameraId,
@@ -47,12 +48,13 @@ class Watched:
     """One hazard on one camera: its rule's track, and the confirmed edge that stands."""
 
     hazard: Hazard
+    enter: float | None = None
     track: Track = field(default_factory=Track)
     standing: Edge | None = None
     rule: Rule = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rule = rule_for(self.hazard)
+        self.rule = rule_for(self.hazard, self.enter)
 
     def look(self, look: Look) -> Change | None:
         self.track, change = step(self.rule, self.track, look)
@@ -84,6 +86,7 @@ class Address:
             region=change.region,
             status=self.status,
             reason=change.reason,
+            steady=change.steady,
         )
 
 
@@ -96,8 +99,14 @@ class Eye:
         address: Address,
         detectors: Sequence[Detector],
         catalogue: Catalogue,
+        thresholds: Mapping[str, float] | None = None,
     ) -> None:
-        """Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3)."""
+        """`thresholds` are this camera's own, by hazard.
+
+        Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3), and
+        ConfigError for a threshold of a hazard that none of the detectors looks for.
+        """
+        enter = thresholds or {}
         self.camera = camera
         self._address = address
         self._detectors = tuple(Guarded(detector, camera) for detector in detectors)
@@ -107,7 +116,14 @@ class Eye:
             for hazard in catalogue.require_labels(detector.name, detector.labels):
                 # A disabled trouble raises nothing, but a lens that it would tell of is blind all the same.
                 if hazard.enabled or hazard.family is Family.SIGHT:
-                    self._watched[hazard.code] = Watched(hazard)
+                    self._watched[hazard.code] = Watched(hazard, enter.get(hazard.code))
+        unseen = sorted(set(enter).difference(*(detector.labels for detector in self._detectors)))
+        if unseen:
+            raise ConfigError(
+                f"its detectors do not look for {unseen[0]!r}",
+                where=f"camera {camera}: threshold",
+                hint="take it out, or add the detector",
+            )
         self._failing = Watched(catalogue.get(DETECTOR_FAILED))
 
     @property

@@ -19,8 +19,12 @@ _OWN = (2, 3, 0.9, 0.5)
 OWN_HAZARDS = frozenset({"camera-silent", "disk-low", "detector-failed"})
 
 
-def rule_for(hazard: Hazard) -> Rule:
-    """The rule of that hazard, with the site's on- and off-delay from the catalogue."""
+def rule_for(hazard: Hazard, enter: float | None = None) -> Rule:
+    """The rule of that hazard, with the site's on- and off-delay from the catalogue.
+
+    `enter` is the site's own threshold for one camera. What was confirmed still leaves as early as ever.
+    """
     counts = _OWN if hazard.code in OWN_HAZARDS else _COUNTS.get(hazard.code, _PICTURE_TROUBLE)
-    hits, window, enter, leave = counts
-    return Rule(hits, window, enter, leave, hazard.on_delay_s, hazard.off_delay_s)
+    hits, window, default, leave = counts
+    enter = default if enter is None else enter
+    return Rule(hits, window, enter, min(leave, enter), hazard.on_delay_s, hazard.off_delay_s)

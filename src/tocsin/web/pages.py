@@ -10,13 +10,13 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from tocsin.core.alarm import Alarm, AlarmId
-from tocsin.core.errors import NotFoundError, TocsinError
+from tocsin.core.errors import InvalidInputError, NotFoundError, TocsinError
 from tocsin.flows.intake import StaffReport
 from tocsin.web.auth import User, wants_json
 from tocsin.web.board import Board
 from tocsin.web.house import House, HouseDep
 from tocsin.web.present import hazard_choices
-from tocsin.web.views import PlaceChoice
+from tocsin.web.views import PlaceChoice, ResolveView
 
 router = APIRouter()
 
@@ -116,10 +116,21 @@ async def resolve(
     house: HouseDep,
     user: User,
     outcome: Annotated[str, Form()] = "",
+    cause: Annotated[str, Form()] = "",
     note: Annotated[str, Form()] = "",
 ) -> Response:
-    doing = house.operate.resolve(AlarmId(alarm_id), user, outcome, note, house.clock.now())
-    return await _moved(request, alarm_id, doing, "Resolved.")
+    now = house.clock.now()
+    doing = house.operate.resolve(AlarmId(alarm_id), user, outcome, note, now, cause=cause)
+    try:
+        return await _moved(request, alarm_id, doing, "Resolved.")
+    except InvalidInputError as error:
+        view = await _board(house).story(AlarmId(alarm_id), now)
+        if wants_json(request) or view is None or not view.can_resolve:
+            raise
+        # Without the script the form comes back with what was filled in: nobody writes a note twice.
+        refused = ResolveView(error.what, outcome, cause, note)
+        html = house.renderer.page("alarm.html", user, alarm=view, refused=refused)
+        return HTMLResponse(html, 422)
 
 
 @router.post("/alarms/{alarm_id}/shelve")

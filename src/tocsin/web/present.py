@@ -12,7 +12,7 @@ from tocsin.core.journal import Entry
 from tocsin.core.observation import CapStatus, SourceKind
 from tocsin.core.sight import CameraHealth, Sight, Watcher
 from tocsin.flows.evidence import STRIP
-from tocsin.flows.operate import OUTCOMES
+from tocsin.flows.operate import OUTCOMES, asks_cause
 from tocsin.flows.policy import Policy
 from tocsin.ports import NumberedEntry, PictureRecord
 from tocsin.web.views import AlarmView, CameraView, HazardChoice, LineView, PageView, PictureView
@@ -117,8 +117,16 @@ def alarm_view(
         pages=tuple(_page(p) for p in pages),
         rank=rank(alarm, now),
         closed_at=alarm.closed_at,
-        outcome_text=OUTCOMES.get(alarm.outcome, alarm.outcome),
+        outcome_text=_outcome(alarm, policy),
+        asks_cause=asks_cause(alarm),
+        outcome=alarm.outcome,
+        cause=alarm.cause,
     )
+
+
+def _outcome(alarm: Alarm, policy: Policy) -> str:
+    text = OUTCOMES.get(alarm.outcome, alarm.outcome)
+    return f"{text}: {policy.causes.name(alarm.cause)}" if alarm.cause else text
 
 
 def strip(pictures: Sequence[PictureRecord]) -> tuple[PictureView, ...]:

@@ -68,6 +68,10 @@ class Renderer:
             "site_name": policy.site,
             "drill_site": policy.status is not CapStatus.ACTUAL,
             "outcomes": list(OUTCOMES.items()),
+            "causes_of": {
+                hazard.code: [(cause.code, cause.name) for cause in policy.causes.of(hazard.family)]
+                for hazard in policy.catalogue
+            },
             "shelve_reasons": list(SHELVE_REASONS.items()),
             "keep_alarms_days": policy.keep_alarms_days,
             "keep_pictures_days": policy.keep_pictures_days,

@@ -47,6 +47,7 @@ class AlarmView:
     `can_*` tell which forms make sense now. `priority` is 1 (emergency) to 4 (low).
     `signal` is alarm, supervisory or trouble. `drill` is true unless the CAP status is Actual.
     `rank` sorts the list as text, the gravest first; `closed_at` and `outcome_text` are for history.
+    `asks_cause` tells whether calling it false needs a cause; `outcome` and `cause` are codes.
     """
 
     id: str
@@ -81,6 +82,19 @@ class AlarmView:
     rank: str = ""
     closed_at: datetime | None = None
     outcome_text: str = ""
+    asks_cause: bool = False
+    outcome: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveView:
+    """What a form to resolve an alarm held when it was refused, and why it was."""
+
+    problem: str
+    outcome: str
+    cause: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)

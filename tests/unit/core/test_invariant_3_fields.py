@@ -42,6 +42,7 @@ DESCRIBES = """
 # A field whose name has such a part, and yet is about a thing or about the staff's own account.
 ALLOWED = {
     ("CameraHealth", "name"): "the camera's",
+    ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
     ("FrameInfo", "height_px"): "the picture's",
     ("Hazard", "family"): "a family of hazards",
@@ -100,7 +101,7 @@ def test_invariant_3_the_list_would_catch(name: str) -> None:
         (
             Edge,
             "id kind hazard source_kind source place captured_at since confidence hits frames "
-            "region status reason",
+            "region status reason steady",
         ),
         (Condition, "source_kind source place hazard edge_id since seen_at confidence cleared_at"),
     ],

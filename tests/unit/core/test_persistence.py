@@ -182,9 +182,19 @@ class TestConfirming:
             4,
             right,
             "seen in 3 of the last 4 looks, over 2.0 s",
+            steady=0.7,
         )
         without = _last_change(Track(), _look(1, 0.9, left), _look(2, 0.7, right), _look(3, 0.8))
         assert without.region == left
+
+    def test_steady_is_what_enough_looks_reached_the_last_one_among_them(self) -> None:
+        rule = replace(RULE, hits=2, window=4, on_delay_s=0)
+        seen = [_look(0, 0.9), _look(1, 0.65)]
+        assert _last_change(Track(), *seen, rule=rule).steady == 0.65
+        rule = replace(rule, on_delay_s=3)
+        # Two looks reached 0.9, but with such a threshold the last would not have counted.
+        seen = [_look(0, 0.9), _look(1, 0.95), _look(2, 0.7), _look(3, 0.8)]
+        assert _last_change(Track(), *seen, rule=rule).steady == 0.8
 
     def test_suspicion_is_the_best_of_the_recent_looks(self) -> None:
         assert Track().suspicion == 0.0

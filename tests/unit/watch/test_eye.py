@@ -345,3 +345,17 @@ def test_invariant_2_a_disabled_trouble_still_makes_the_camera_blind(trouble: st
     edges = _edges(_watch(eye, 70))
     assert [(edge.kind, edge.hazard) for edge in edges] == [(EdgeKind.CONFIRMED, "flame")]
     assert [edge.hazard for edge in eye.standing] == ["flame"]
+
+
+def test_a_camera_with_a_threshold_of_its_own_confirms_only_what_reaches_it() -> None:
+    for sure, confirmed in ((0.69, 0), (0.7, 1)):
+        detector = Scripted(*[{"flame": sure}] * 10)
+        eye = Eye(CameraId("cam-1"), an_address(), [detector], AT_ONCE, {"flame": 0.7})
+        edges = _edges(_watch(eye, 10))
+        assert [edge.steady for edge in edges] == [sure] * confirmed
+
+
+def test_an_edge_says_the_highest_threshold_that_would_have_confirmed_it_too() -> None:
+    eye = _eye(Scripted(*[{"flame": sure} for sure in (0.9, 0.95, 0.6, 0.8, 0.99)]))
+    (edge,) = _edges(_watch(eye, 5))
+    assert (edge.confidence, edge.steady) == (0.95, 0.6)

@@ -119,6 +119,7 @@ def test_the_forms_of_a_card_work_without_a_script() -> None:
     ]
     assert all(form["method"] == "post" for form in page.all("form"))
     assert sorted({c["name"] for t in ("select", "textarea") for c in page.all(t)}) == [
+        "cause",
         "minutes",
         "note",
         "outcome",

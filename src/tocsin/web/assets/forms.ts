@@ -83,7 +83,27 @@ async function submit(form: HTMLFormElement, button: HTMLButtonElement | null): 
   }
 }
 
+/** A cause belongs to a false alarm: with any other outcome the field is not there and is not sent. */
+function askCause(form: HTMLFormElement): void {
+  const outcome = form.elements.namedItem("outcome");
+  const cause = form.elements.namedItem("cause");
+  if (!(outcome instanceof HTMLSelectElement) || !(cause instanceof HTMLSelectElement)) return;
+  const isFalse = outcome.value === "false";
+  cause.required = isFalse && cause.hasAttribute("data-needed");
+  cause.disabled = outcome.value !== "" && !isFalse;
+}
+
 export function setUpForms(): void {
+  document.documentElement.classList.add("scripted");
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field instanceof HTMLSelectElement && field.name === "outcome" && field.form) askCause(field.form);
+  });
+  document.addEventListener("reset", (event) => {
+    const form = event.target;
+    // The fields take their first values only after this event.
+    if (form instanceof HTMLFormElement) queueMicrotask(() => askCause(form));
+  });
   // A tap that lands just after the list moved was meant for another card.
   document.addEventListener(
     "click",

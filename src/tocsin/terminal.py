@@ -1,0 +1,33 @@
+"""What the commands share: the terminal, the configuration named on it, and the site's database."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tocsin import launch
+from tocsin.config import Config, Secrets, from_values, load
+
+out = Console()
+err = Console(stderr=True)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The site's TOML file.")
+]
+
+
+def config_of(path: Path | None) -> Config:
+    """The file that was named, else tocsin.toml in this folder, else the defaults."""
+    if path is not None:
+        return load(path)
+    default = Path("tocsin.toml")
+    return load(default) if default.exists() else from_values({}, "defaults")
+
+
+def on_store(site: Config, act: launch.Act) -> None:
+    """Does something on the site's database, brought up to date first."""
+    asyncio.run(launch.with_store(site, Secrets(), act))
