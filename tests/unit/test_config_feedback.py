@@ -13,7 +13,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, CapStatus, PlaceId, SourceKind
 from tocsin.watch.eye import Address
 from tocsin.watch.rules import rule_for
-from tocsin.wiring import eye_of
+from tocsin.wiring import Detectors, eye_of
 
 CATALOGUE = Catalogue()
 ADDRESS = Address(SourceKind.CAMERA, "gate", PlaceId("gate"), CapStatus.ACTUAL)
@@ -31,9 +31,10 @@ def _refusal(values: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("enter", [0.3, 0.65, 0.95])
 def test_a_camera_may_have_its_own_threshold(enter: float) -> None:
-    (camera,) = from_values(_camera(threshold={"flame": enter}), "here.toml").camera
+    config = from_values(_camera(threshold={"flame": enter}), "here.toml")
+    (camera,) = config.camera
     assert camera.threshold == {"flame": enter}
-    eye_of(camera, CATALOGUE, ADDRESS)
+    eye_of(camera, CATALOGUE, ADDRESS, Detectors(config))
 
 
 @pytest.mark.parametrize("enter", [0.29, 0.951, 0, 1, -1, float("nan"), float("inf"), "high"])
@@ -61,13 +62,13 @@ def test_what_only_staff_report_has_no_threshold() -> None:
 def test_a_threshold_of_what_no_detector_of_the_camera_looks_for_is_refused() -> None:
     config = from_values(_camera(threshold={"flame": 0.6}, detectors=["picture"]), "here.toml")
     with pytest.raises(ConfigError, match="camera gate: threshold: its detectors do not look for 'flame'"):
-        eye_of(config.camera[0], CATALOGUE, ADDRESS)
+        eye_of(config.camera[0], CATALOGUE, ADDRESS, Detectors(config))
 
 
 def test_a_disabled_hazard_may_keep_its_threshold() -> None:
-    values = _camera(threshold={"smoke": 0.6}) | {"hazard": {"smoke": {"enabled": False}}}
+    values = _camera(threshold={"flame": 0.6}) | {"hazard": {"flame": {"enabled": False}}}
     config = from_values(values, "here.toml")
-    assert eye_of(config.camera[0], config.catalogue(), ADDRESS).camera == CameraId("gate")
+    assert eye_of(config.camera[0], config.catalogue(), ADDRESS, Detectors(config)).camera == CameraId("gate")
 
 
 @pytest.mark.parametrize("enter", [None, 0.3, 0.31, 0.5, 0.95])
