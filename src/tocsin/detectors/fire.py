@@ -7,7 +7,7 @@ greyish veil, restless but soft, takes the background's edges away and stays.
 
 It looks at pictures of about 76,800 px, at whatever pace they come, and judges the last 8 to 12.
 
-Measured on 2026-11-23, on 43 clips of public footage (`benchmarks/footage.py`; 26 with a hazard, 17
+Measured on 2026-11-23, on 43 clips of public footage (`tocsin evaluate`; 26 with a hazard, 17
 without, 4,174 looks) with `persistence.Rule` flame 4 of 8, smoke 6 of 10: 22 of 26 hazard clips
 alarmed, 0 of 17 clear clips alarmed. The ramps below were set while looking at that same footage,
 and it is small: expect worse elsewhere.
