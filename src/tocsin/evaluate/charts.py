@@ -16,7 +16,7 @@ from tocsin.evaluate.score import Delays
 WIDTH: Final = 720
 HEIGHT: Final = 300
 LEFT: Final = 52
-RIGHT: Final = 704
+RIGHT: Final = 690
 TOP: Final = 12
 BOTTOM: Final = 262
 

@@ -21,6 +21,8 @@ from tocsin.evaluate.report_json import as_json
 from tocsin.evaluate.report_table import show
 from tocsin.evaluate.results import ClipResult, Failed, StillResult
 from tocsin.evaluate.score import Outcome
+from tocsin.ports import Rates
+from tocsin.watch.scheduler import Budget
 from tocsin.wiring import Detectors
 
 _Item = TypeVar("_Item")
@@ -49,10 +51,7 @@ def evaluate(asked: Asked, config: Config, out: Console, err: Console) -> Outcom
     for target in (asked.json, asked.html):
         _can_be_written(target)
     camera = camera_of(config, asked.camera)
-    detectors = Detectors(config)
-    setting = Setting(
-        lambda: detectors.of(camera), catalogue=config.catalogue(), looks_per_s=camera.looks_per_s
-    )
+    setting = setting_of(config, camera)
     if asked.draw:
         draw_set(asked.folder)
     footage = read_footage(asked.folder, only=asked.only, split=asked.split)
@@ -67,6 +66,18 @@ def evaluate(asked: Asked, config: Config, out: Console, err: Console) -> Outcom
         asked.html.write_text(as_html(outcome), encoding="utf-8")
     show(outcome, out)
     return outcome
+
+
+def setting_of(config: Config, camera: Camera) -> Setting:
+    """The detectors, catalogue and rates with which this camera is watched in production."""
+    detectors = Detectors(config)
+    return Setting(
+        lambda: detectors.of(camera),
+        catalogue=config.catalogue(),
+        rates=Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s),
+        # Its share of the cores does not matter: each clip is a camera alone, and stared at when it asks.
+        budget=Budget(config.watcher.stare_s),
+    )
 
 
 def camera_of(config: Config, named: str) -> Camera:

@@ -45,8 +45,9 @@ class Duty:
         # No roster: pages are planned for nobody, and there is no loop here that would send one.
         policy = replace(policy_of(from_values({}, "defaults")), catalogue=catalogue)
         self._folder = TemporaryDirectory(prefix="tocsin-evaluate-")
+        self.folder = Path(self._folder.name)
         self._runner = asyncio.Runner()
-        self._store = SqlStore(f"sqlite:///{Path(self._folder.name) / 'triage.sqlite'}")
+        self._store = SqlStore(f"sqlite:///{self.folder / 'triage.sqlite'}")
         self._intake = Intake(self._store, policy, _nobody_listens)
         self._operate = Operate(self._store, policy, _nobody_listens)
 

@@ -267,7 +267,7 @@ class _Reader:
         try:
             there = path.resolve()
             is_file = there.is_file()
-        except OSError:  # a name that is too long, a loop of links
+        except (OSError, RuntimeError):  # a name that is too long, a loop of links
             there, is_file = path, False
         if there != path:
             raise FootageError(

@@ -53,7 +53,7 @@ class Setting:
 
     make_detectors: MakeDetectors
     catalogue: Catalogue = field(default_factory=Catalogue)
-    looks_per_s: float = 5.0
+    rates: Rates = field(default_factory=Rates)
     budget: Budget = field(default_factory=Budget)
 
 
@@ -129,19 +129,18 @@ class Bench:
         detectors = setting.make_detectors()
         eye = Eye(camera, address, detectors, setting.catalogue)
         stares = Stares(setting.budget)
-        stares.add(camera, Rates(setting.looks_per_s, setting.looks_per_s))
-        meter = _Meter()
-        source = _Metered(
-            FileSource(
-                camera,
-                clip.path,
-                clock=_NoClock(),
-                started_at=START,
-                pace=False,
-                looks_per_s=setting.looks_per_s,
-            ),
-            meter,
+        gaze = stares.add(camera, setting.rates)
+        file = FileSource(
+            camera,
+            clip.path,
+            clock=_NoClock(),
+            started_at=START,
+            pace=False,
+            rates=setting.rates,
+            gaze=gaze,
         )
+        meter = _Meter()
+        source = _Metered(file, meter)
         notes = Notes(clip, setting.catalogue)
         cpu_s = 0.0
         try:
@@ -158,7 +157,9 @@ class Bench:
         return replace(
             notes.result(),
             thresholds=thresholds,
-            decode_cpu_s=source.cpu_s,
+            decoded=file.decoded,
+            decode_cpu_s=max(0.0, source.cpu_s - file.pictures_cpu_s),
+            picture_cpu_s=file.pictures_cpu_s,
             detect_cpu_s=max(0.0, cpu_s - source.cpu_s),
         )
 

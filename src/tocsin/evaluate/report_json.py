@@ -48,7 +48,6 @@ def _plain(value: Any) -> Any:
 
 
 def _clip(one: ClipResult) -> dict[str, Any]:
-    looks = max(1, len(one.looks))
     return {
         "file": one.clip.file,
         "label": one.clip.label.value,
@@ -68,8 +67,9 @@ def _clip(one: ClipResult) -> dict[str, Any]:
         "troubles": [{"hazard": hazard, "at_s": at_s} for hazard, at_s in one.troubles],
         "looks": len(one.looks),
         "stare_looks": sum(look.staring for look in one.looks),
-        "decode_ms_per_frame": 1000.0 * one.decode_cpu_s / looks,
-        "detect_ms_per_frame": 1000.0 * one.detect_cpu_s / looks,
+        "decoded_frames": one.decoded,
+        "decode_cpu_s": one.decode_cpu_s + one.picture_cpu_s,
+        "detect_cpu_s": one.detect_cpu_s,
     }
 
 
@@ -154,6 +154,7 @@ def _cost(one: Cost, still_ms: float | None) -> dict[str, Any]:
     return {
         "decode_ms_per_frame": one.decode_ms,
         "detect_ms_per_frame": one.detect_ms,
+        "core_share_per_camera": one.core_share,
         "patrol_looks": one.patrol_looks,
         "stare_looks": one.stare_looks,
         "ms_per_image": still_ms,

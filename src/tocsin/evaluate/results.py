@@ -57,8 +57,9 @@ class ClipResult:
     """What came of one clip.
 
     `seconds` were watched; in `clear_seconds` of them an alarm would have been false. `hazard_at_s` is the
-    hazard's first frame. `troubles` are the camera troubles that were raised, with their times. The CPU
-    times are of all looks together. `missed` shows the hazard that raised no alarm.
+    hazard's first frame. `troubles` are the camera troubles that were raised, with their times. `decoded`
+    frames took `decode_cpu_s`, making pictures of those looked at `picture_cpu_s`, looking at them
+    `detect_cpu_s`, each for the whole clip. `missed` shows the hazard that raised no alarm.
     """
 
     clip: Clip
@@ -69,7 +70,9 @@ class ClipResult:
     clear_seconds: float
     hazard_at_s: float | None = None
     troubles: tuple[tuple[HazardCode, float], ...] = ()
+    decoded: int = 0
     decode_cpu_s: float = 0.0
+    picture_cpu_s: float = 0.0
     detect_cpu_s: float = 0.0
     missed: RedactedPicture | None = field(default=None, repr=False)
 

@@ -145,10 +145,15 @@ class ClipFigures:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU milliseconds per analysed frame."""
+    """CPU milliseconds for one analysed frame: to decode it and make a picture of it, and to look at it.
+
+    What a file makes us decode without looking at it is in `core_share`: the share of one core that a
+    camera takes, over the clips with a true frame rate. NaN without such clips.
+    """
 
     decode_ms: float
     detect_ms: float
+    core_share: float
     patrol_looks: int
     stare_looks: int
 
@@ -255,9 +260,14 @@ def look_figures(hazard: HazardCode, clips: Sequence[ClipResult]) -> LookFigures
 def _cost(clips: Sequence[ClipResult]) -> Cost:
     looks = max(1, sum(len(one.looks) for one in clips))
     staring = sum(look.staring for one in clips for look in one.looks)
+    each_decode_s = sum(one.decode_cpu_s for one in clips) / max(1, sum(one.decoded for one in clips))
+    timed = [one for one in clips if not one.clip.nominal]
+    seconds = sum(one.seconds for one in timed)
+    spent_s = sum(one.decode_cpu_s + one.picture_cpu_s + one.detect_cpu_s for one in timed)
     return Cost(
-        decode_ms=1000.0 * sum(one.decode_cpu_s for one in clips) / looks,
+        decode_ms=1000.0 * (each_decode_s + sum(one.picture_cpu_s for one in clips) / looks),
         detect_ms=1000.0 * sum(one.detect_cpu_s for one in clips) / looks,
-        patrol_looks=sum(len(one.looks) for one in clips) - staring,
+        core_share=spent_s / seconds if seconds else math.nan,
+        patrol_looks=looks - staring,
         stare_looks=staring,
     )

@@ -89,6 +89,10 @@ class FileSource:
         self._gaze = gaze
         self._sleep = sleep
         self._runs = Runs()
+        self.decoded = 0
+        """Frames decoded so far, looked at or not."""
+        self.pictures_cpu_s = 0.0
+        """CPU time that making pictures of those looked at has taken, in their thread."""
         self._where = f"camera {camera}, file {path}"
 
     def __repr__(self) -> str:
@@ -115,6 +119,7 @@ class FileSource:
                 rate = stream.average_rate
                 step_s = float(1 / rate) if rate else DEFAULT_STEP_S
                 coming, shown = _Stamps(step_s, ends_s, index), _Stamps(step_s, ends_s, index)
+                before = self.decoded
                 lens = Lens(stream, self._rates, self._gaze, looks, shown.of, index)
                 for packet in _packets(container, stream):
                     if packet.size:
@@ -136,13 +141,16 @@ class FileSource:
                         yield self._frame(one, due_zero_s, zero_s)
                     if not wanted():
                         return
+                    self.decoded = before + lens.pictures
                 if not lens.pictures:
                     raise self._no_picture(stream.codec_context.name)
             if not self._loop:
                 return
 
     def _frame(self, due: Due, due_zero_s: float, zero_s: float) -> Frame:
+        begun_s = time.thread_time()
         picture = bgr(due.frame)
+        self.pictures_cpu_s += time.thread_time() - begun_s
         height_px, width_px = picture.shape[:2]
         clock_s = due_zero_s + due.at_s
         at = self._started_at + timedelta(seconds=clock_s - zero_s)
