@@ -191,7 +191,8 @@ class TestPatrol:
 
     def test_key_packets_that_are_none_are_found_out(self, tmp_path: Path):
         """Intra-refresh: packets marked as key packets hold no whole picture."""
-        path = draw_clip(tmp_path / "r.ts", seconds=8.0, gop=25, **{"x264-params": "intra-refresh=1"})
+        refresh: dict[str, Any] = {"x264-params": "intra-refresh=1"}
+        path = draw_clip(tmp_path / "r.ts", seconds=8.0, gop=25, **refresh)
         full = whole(path)
         got = list(source(path, PATROL).frames())
         times = [frame.info.clock_s for frame in got]
@@ -291,7 +292,7 @@ class TestPictures:
         ],
     )
     def test_of_every_kind_are_right(self, tmp_path: Path, pix_fmt: str, codec: str, width: int, height: int):
-        quiet = {"x265-params": "log-level=none:pools=1"} if codec == "libx265" else {}
+        quiet: dict[str, Any] = {"x265-params": "log-level=none:pools=1"} if codec == "libx265" else {}
         path = draw_clip(
             tmp_path / "p.mkv", seconds=0.2, codec=codec, pix_fmt=pix_fmt, width=width, height=height, **quiet
         )
