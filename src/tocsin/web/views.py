@@ -85,7 +85,10 @@ class AlarmView:
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words."""
+    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words.
+
+    `looking_text` tells how its watcher spreads its looks; empty when that is not known now.
+    """
 
     id: str
     name: str
@@ -96,6 +99,7 @@ class CameraView:
     last_look_at: datetime | None
     age_text: str
     troubles: tuple[str, ...]
+    looking_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
