@@ -52,7 +52,7 @@ def write_video(path: Path, scene: Scene, seconds: float, *, fps: float = 10.0, 
         stream.height, stream.width = first.shape[0] & ~1, first.shape[1] & ~1
         stream.pix_fmt = "yuv420p" if codec == "mpeg4" else "yuvj420p"
         stream.bit_rate = 2_000_000
-        stream.gop_size = max(1, round(2 * fps))  # a keyframe every two seconds, as cameras do
+        stream.gop_size = max(1, round(fps))  # a keyframe every second, as cameras can
         for index in range(max(1, round(seconds * fps))):
             picture = scene.render(index / float(rate))[: stream.height, : stream.width]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")

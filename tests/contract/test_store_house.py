@@ -10,7 +10,7 @@ from tests.contract.making import a_picture, a_silence, an_alarm
 from tests.support.site import NOON, after, an_edge
 
 from tocsin.core.observation import CameraId, PlaceId
-from tocsin.core.sight import CameraHealth, Heartbeat, Sight
+from tocsin.core.sight import CameraHealth, Heartbeat, Looking, Sight
 from tocsin.ports import Account, ChannelHealth
 from tocsin.stores.sql import SqlStore
 
@@ -26,6 +26,7 @@ HEARTBEAT = Heartbeat(
     spooled=3,
     refused=1,
     disk_free_share=0.25,
+    looking=Looking(0.98, 9.9, 1, 2, 30, 4, 1.5, 2.0, 31.5),
 )
 
 

@@ -8,7 +8,7 @@ never ask here whether they may look.
 * Next is whoever has the highest suspicion times (1 s + seconds waited), halved for what was judged
   already. What is worst goes first, and what waits gains on it: as a camera that was just stared at
   waits anew from nothing, one of suspicion s waits at most (cameras x stare_s) / (stares at a time x s/2),
-  however many others are worse. Fifty at once, one stare at a time: all within 280 s, the mildest too.
+  however many others are worse. Fifty at once, one stare at a time: all had theirs in 280 s.
 * The first in the queue is never passed over for a cheaper one, so a costly camera gets its turn too.
 * A stare ends with the verdict (an alarm was confirmed), when suspicion was gone for GONE_S, or after
   `stare_s`. Without a verdict the camera cools down, for twice as long each time: a lamp that looks

@@ -249,7 +249,26 @@ def _camera(
         last_look_at=health.last_look_at,
         age_text="" if age_s is None else f"{_span(max(0.0, age_s))} ago",
         troubles=tuple(troubles),
+        looking_text=""
+        if watcher_silent or watcher.heartbeat is None
+        else _looking(watcher.heartbeat.looking),
     )
+
+
+def _looking(watcher: Watcher) -> str:
+    """How the watcher spreads its looks, in a line."""
+    looking = watcher.heartbeat.looking if watcher.heartbeat else None
+    if looking is None:
+        return ""
+    stares = f"{looking.staring} stared at, {looking.queue} waiting for it, {looking.stares} stares so far"
+    words = [f"{looking.patrol_looks_per_s:.1f} looks a second on patrol", stares]
+    if looking.stare_looks_per_s:
+        words[0] += f", {looking.stare_looks_per_s:.1f} in a stare"
+    if looking.verdict_median_s is not None and looking.verdict_max_s is not None:
+        words.append(f"verdict after {looking.verdict_median_s:.1f} s, at most {looking.verdict_max_s:.1f} s")
+    if looking.skipped:
+        words.append(f"{looking.skipped} looks left out, as the machine was behind")
+    return "; ".join(words)
 
 
 def _look_age_s(health: CameraHealth, watcher: Watcher, now: datetime) -> float | None:

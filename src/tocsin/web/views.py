@@ -99,7 +99,10 @@ class ResolveView:
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words."""
+    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words.
+
+    `looking_text` tells how its watcher spreads its looks; empty when that is not known now.
+    """
 
     id: str
     name: str
@@ -110,6 +113,7 @@ class CameraView:
     last_look_at: datetime | None
     age_text: str
     troubles: tuple[str, ...]
+    looking_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

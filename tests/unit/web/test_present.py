@@ -14,7 +14,7 @@ from tocsin.core.dispatch import Contact, Escalation, Page, PageId, PageState, R
 from tocsin.core.hazards import Catalogue, HazardOverride, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CameraId, CapStatus, EdgeId, PlaceId, SourceKind
-from tocsin.core.sight import CameraHealth, Heartbeat, Sight, Watcher
+from tocsin.core.sight import CameraHealth, Heartbeat, Looking, Sight, Watcher
 from tocsin.flows.policy import Policy
 from tocsin.ports import NumberedEntry, PictureRecord
 from tocsin.web.present import LOOK_STALE_S, alarm_view, camera_views, hazard_choices, rank, strip
@@ -255,6 +255,31 @@ def test_what_is_wrong_with_a_camera_is_named() -> None:
     assert view.troubles == ("Camera covered", "nobody answers")
     assert _camera(standing="flame").troubles == (), "a fire is an alarm, not a fault of the camera"
     assert _camera(standing="lightning").troubles == (), "of another version: left out, not failed on"
+
+
+def _looking_text(looking: Looking | None, *, heard_age_s: float = 1.0) -> str:
+    health = CameraHealth(CameraId("cam-1"), "Hall 1", PlaceId("hall"), Sight.SEEING, NOON, 9)
+    heard_at = after(-heard_age_s)
+    watcher = Watcher("w1", NOON, heard_at, Heartbeat(heard_at, (health,), looking=looking))
+    (view,) = camera_views([watcher], _policy(), NOON, WATCHER_SILENT_S)
+    return view.looking_text
+
+
+def test_how_a_watcher_spreads_its_looks_is_told_in_a_line() -> None:
+    looking = Looking(0.98, 9.7, queue=3, staring=2, stares=14, verdict_median_s=2.1, verdict_max_s=4.4)
+    assert _looking_text(looking) == (
+        "1.0 looks a second on patrol, 9.7 in a stare; 2 stared at, 3 waiting for it, 14 stares so far; "
+        "verdict after 2.1 s, at most 4.4 s"
+    )
+    assert _looking_text(Looking(1.0)) == (
+        "1.0 looks a second on patrol; 0 stared at, 0 waiting for it, 0 stares so far"
+    )
+    assert "7 looks left out" in _looking_text(Looking(1.0, skipped=7))
+
+
+def test_what_an_older_or_a_silent_watcher_does_is_not_known() -> None:
+    assert _looking_text(None) == ""
+    assert _looking_text(Looking(1.0), heard_age_s=WATCHER_SILENT_S + 1) == ""
 
 
 def test_a_watcher_that_has_said_nothing_shows_no_camera() -> None:
