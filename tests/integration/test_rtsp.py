@@ -25,8 +25,9 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId
-from tocsin.ports import STARE, Frame, Gaze, Rates
+from tocsin.ports import PATROL, STARE, Frame, Gaze, Rates
 from tocsin.sources import rtsp
+from tocsin.sources.file import FileSource
 from tocsin.sources.rtsp import RtspSource
 
 PASSWORD = "h/un@ter:2#%41"
@@ -233,6 +234,98 @@ class TestFails:
         while server.clients and time.monotonic() < ends_s:
             time.sleep(0.02)
         assert server.clients == 0
+
+
+class Turning:
+    """A gaze in the test's hand; see `ports.Gaze`."""
+
+    def __init__(self) -> None:
+        self.staring = False
+
+
+@pytest.fixture(scope="module")
+def second_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key packet every second, as cameras send them."""
+    return draw_clip(tmp_path_factory.mktemp("clips") / "gate.mp4", seconds=4.0, gop=25)
+
+
+class TestPatrolAndStare:
+    def test_promoted_while_live_it_begins_with_the_last_key_packet_and_catches_up(self, second_clip: Path):
+        full = {
+            f.info.index: f.picture
+            for f in FileSource(
+                CameraId("gate"), second_clip, clock=RealClock(), started_at=datetime.now(UTC), pace=False,
+                rates=Rates(1.0, 100.0), gaze=STARE,
+            ).frames()
+        }  # fmt: skip
+        gaze = Turning()
+        with RtspServer(second_clip) as server:
+            source = camera(server, looks_per_s=100.0, read_timeout_s=5.0, gaze=gaze)
+            turned_s = list[float]()
+
+            def promote() -> None:
+                gaze.staring = True
+                turned_s.append(time.monotonic())
+
+            timer: threading.Timer | None = None
+            frames = list[Frame]()
+            for frame in source.frames():
+                frames.append(frame)
+                if len(frames) == 4:
+                    timer = threading.Timer(0.6, promote)  # in mid-GOP, by another thread
+                    timer.start()
+                if len(frames) == 60:
+                    break
+            source.close()
+        assert timer is not None
+        timer.join()
+        patrol, stare = frames[:4], frames[4:]
+        assert all(frame.info.keyframe for frame in patrol)
+        steps_s = [b.info.clock_s - a.info.clock_s for a, b in itertools.pairwise(patrol)]
+        assert max(steps_s[1:]) < 1.3, "after the first ones, which came while the stream was probed"
+        assert patrol[-1].info.clock_s < stare[0].info.clock_s < turned_s[0], "what had come already is seen"
+        assert stare[0].info.index == patrol[-1].info.index + 1, "and nothing is left out"
+        indexes = [frame.info.index for frame in stare]
+        assert indexes == list(range(indexes[0], indexes[0] + len(indexes)))
+        clocks = [frame.info.clock_s for frame in stare]
+        assert clocks == sorted(set(clocks))
+        assert np.diff(clocks) == pytest.approx(np.full(len(clocks) - 1, 0.04), abs=0.03)
+        ats = np.array([frame.info.at.timestamp() for frame in stare])
+        assert np.diff(ats) == pytest.approx(np.diff(clocks), abs=0.02)
+        for frame in frames:
+            assert np.array_equal(frame.picture, full[frame.info.index % 100]), "a broken frame"
+
+    def test_on_patrol_the_socket_is_drained_all_the_same(self, second_clip: Path):
+        with RtspServer(second_clip) as server:
+            infos = [frame.info for frame in take(camera(server, read_timeout_s=5.0, gaze=PATROL), 6)]
+        steps = [b.index - a.index for a, b in itertools.pairwise(infos)]
+        assert all(20 <= step <= 50 for step in steps[1:])
+        took_s = [b.clock_s - a.clock_s for a, b in itertools.pairwise(infos)]
+        assert took_s[1:] == pytest.approx([step / 25 for step in steps[1:]], abs=0.2)
+
+    def test_a_stall_on_patrol_is_noticed_in_time(self, second_clip: Path):
+        with RtspServer(second_clip) as server:
+            frames = camera(server, read_timeout_s=1.5, gaze=PATROL).frames()
+            for _ in range(3):
+                next(frames)
+            server.stalled = True
+            began_s = time.monotonic()
+            with pytest.raises(SourceTimeoutError, match=r"no picture for 1\.5 s"):
+                list(frames)
+            assert time.monotonic() - began_s < 4.0
+
+    def test_key_packets_that_do_not_decode_are_no_picture(
+        self, second_clip: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """On patrol, where they are all that is decoded."""
+        monkeypatch.setattr(rtsp, "NO_PICTURE_S", 3.0)
+        with RtspServer(second_clip) as server:
+            frames = camera(server, read_timeout_s=5.0, gaze=PATROL).frames()
+            for _ in range(3):
+                next(frames)
+            server.garbage = True
+            with pytest.raises(SourceCodecError):
+                list(frames)
 
 
 @pytest.mark.parametrize("digest", [True, False], ids=["digest", "basic"])

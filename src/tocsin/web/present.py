@@ -249,9 +249,7 @@ def _camera(
         last_look_at=health.last_look_at,
         age_text="" if age_s is None else f"{_span(max(0.0, age_s))} ago",
         troubles=tuple(troubles),
-        looking_text=""
-        if watcher_silent or watcher.heartbeat is None
-        else _looking(watcher.heartbeat.looking),
+        looking_text="" if watcher_silent else _looking(watcher),
     )
 
 

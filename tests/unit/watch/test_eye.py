@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, Observation, Region, SourceKind
 from tocsin.ports import Detector, Frame
 from tocsin.redact import RedactedPicture
-from tocsin.watch.eye import DETECTOR_FAILED, Eye, Seen
+from tocsin.watch.eye import DETECTOR_FAILED, Eye, Seen, suspicion_of
 from tocsin.watch.rules import rule_for
 from tocsin.watch.strip import StripPicture
 
@@ -359,3 +360,43 @@ def test_an_edge_says_the_highest_threshold_that_would_have_confirmed_it_too() -
     eye = _eye(Scripted(*[{"flame": sure} for sure in (0.9, 0.95, 0.6, 0.8, 0.99)]))
     (edge,) = _edges(_watch(eye, 5))
     assert (edge.confidence, edge.steady) == (0.95, 0.6)
+
+
+def _suspicions(*script: dict[str, float], catalogue: Catalogue = AT_ONCE) -> list[float]:
+    eye = _eye(Scripted(*script, labels=("flame", "smoke", "water")), catalogue=catalogue)
+    return [round(seen.suspicion, 3) for seen in _watch(eye, len(script))]
+
+
+def test_suspicion_is_the_confidence_by_the_measure_of_the_rule() -> None:
+    assert FLAME.enter == 0.5
+    assert _suspicions(NOTHING, {"flame": 0.25}, {"flame": 0.5}, {"flame": 0.75}, {"flame": 1.0}) == [
+        0.0, 0.25, 0.5, 0.75, 1.0,
+    ]  # fmt: skip
+    assert suspicion_of(0.9, replace(FLAME, enter=0.9)) == 0.5
+    assert suspicion_of(0.45, replace(FLAME, enter=0.9)) == 0.25
+    assert suspicion_of(1.0, replace(FLAME, enter=1.0)) == 1.0
+
+
+def test_suspicion_is_that_of_this_look_and_of_the_worst_in_it() -> None:
+    assert _suspicions({"flame": 0.4, "smoke": 0.6}, NOTHING) == [0.6, 0.0]
+
+
+def test_a_disabled_hazard_raises_no_suspicion() -> None:
+    disabled = Catalogue({"flame": HazardOverride(enabled=False)})
+    assert _suspicions({"flame": 0.9}, {"flame": 0.9, "smoke": 0.1}, catalogue=disabled) == [0.0, 0.1]
+
+
+def test_what_stands_raises_no_suspicion_but_what_is_graver_does() -> None:
+    script = [{"smoke": 0.9}] * 20 + [{"smoke": 0.9, "flame": 0.4}, {"water": 0.4}] + [{"flame": 0.9}] * 20
+    eye = _eye(Scripted(*script, labels=("flame", "smoke", "water")))
+    seen = _watch(eye, len(script))
+    assert [i for i, one in enumerate(seen) if one.decided] == [
+        i for i, one in enumerate(seen) for edge in one.edges if edge.kind is EdgeKind.CONFIRMED
+    ]
+    decided = [i for i, one in enumerate(seen) if one.decided]
+    assert len(decided) == 2
+    assert all(one.suspicion == 0.0 for one in seen[decided[0] : 20])
+    assert [round(one.suspicion, 2) for one in seen[20:22]] == [0.4, 0.4], "flame is graver, water is another"
+    assert all(one.suspicion == 0.0 for one in seen[decided[1] :])
+    later = _eye(Scripted(*[{"flame": 0.9}] * 10, *[{"smoke": 0.9}] * 5, labels=("flame", "smoke")))
+    assert [one.suspicion for one in _watch(later, 15)[10:]] == [0.0] * 5, "smoke of a fire is no news"
