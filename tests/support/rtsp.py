@@ -28,16 +28,30 @@ _NONCE = "5f3a09"
 
 
 def draw_clip(
-    path: Path, *, seconds: float = 2.0, fps: int = 25, width: int = 320, height: int = 240, gop: int = 10
+    path: Path,
+    *,
+    seconds: float = 2.0,
+    fps: int = 25,
+    width: int = 320,
+    height: int = 240,
+    gop: int = 10,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    **options: str,
 ) -> Path:
-    """An H.264 clip of a bright square that wanders over grey ground; the container by the suffix."""
+    """A clip of a bright square that wanders over grey ground; the container by the suffix.
+
+    H.264 without B-frames, unless another codec or other options of the encoder are given.
+    """
     ground = np.random.default_rng(3).integers(90, 130, (height, width, 3), dtype=np.uint8)
     # PyAV's types leave the encoder's side half open.
     opened: Any = av.open(str(path), "w")
     with opened as container:
-        stream = container.add_stream("libx264", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"preset": "ultrafast", "bf": "0", "g": str(gop), "sc_threshold": "0"}
+        stream = container.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        stream.thread_count = 1
+        usual = {"preset": "ultrafast", "bf": "0", "sc_threshold": "0"} if codec == "libx264" else {}
+        stream.options = {**usual, "g": str(gop), **options}
         for i in range(round(seconds * fps)):
             picture = ground.copy()
             x, y = (4 * i) % (width - 40), (2 * i) % (height - 40)

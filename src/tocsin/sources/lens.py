@@ -34,12 +34,14 @@ KEPT_BYTES: Final = 4_000_000
 KEPT_GAPS: Final = 1.5
 """How long they are kept, in longest gaps; decoding them is what delays a stare's first looks."""
 
-BAD_KEYS: Final = 3
-"""After so many key packets in a row that give no whole picture by themselves, everything is decoded.
-Streams that refresh line by line mark as key packets what is none (x264's intra-refresh)."""
+MISTRUST: Final = 4
+MOST_MISTRUST: Final = 1024
+"""A key packet that gives no whole picture by itself: everything is decoded for so many of them, and four
+times as many with each further one. It may be damage; but streams that refresh line by line mark as key
+packets what is none (x264's intra-refresh)."""
 
 EARLY_FRAME: Final = 0.02
-EARLY_KEY: Final = 0.4
+EARLY_KEY: Final = 0.25
 """How early a look may be, in intervals: a frame by a rounding error; a key packet by more, as the next
 may be far: with one every 0.95 s and a look due every second, each second one would be left out."""
 
@@ -52,15 +54,19 @@ class Looks:
         self._planned_s = 0.0
         self._rate = 0.0
 
-    def due(self, at_s: float, looks_per_s: float, early: float = EARLY_FRAME) -> bool:
-        """Whether the frame at this time is one to look at. One that is not later than the last is not."""
+    def due(self, at_s: float, looks_per_s: float, *, key: bool = False) -> bool:
+        """Whether the frame at this time is one to look at. One that is not later than the last is not.
+
+        `key`: there are only key packets to choose from.
+        """
         interval_s = 1.0 / looks_per_s
         if self._last_s is None:
             self._last_s = self._planned_s = at_s
             self._rate = looks_per_s
             return True
-        if looks_per_s != self._rate:
+        if looks_per_s != self._rate or key:
             self._rate, self._planned_s = looks_per_s, self._last_s
+        early = EARLY_KEY if key else EARLY_FRAME
         if at_s <= self._last_s or at_s < self._planned_s + (1.0 - early) * interval_s:
             return False
         self._planned_s += interval_s
@@ -110,7 +116,7 @@ class Lens:
         self._kept_bytes = 0
         self._kept_index = 0
         self._kept_whole = False
-        self._bad_keys = 0
+        self._bad_keys = self._mistrust = 0
         self._all = True  # everything is being decoded, up to the last packet
         self._next = first  # the index of the frame that the decoder gives next
         self._skipped = 0
@@ -131,6 +137,7 @@ class Lens:
             self._kept, self._kept_bytes, self._kept_index, self._kept_whole = [], 0, index, True
             self._keep(packet, at_s)
             yield from self._key(packet, index, at_s)
+            self._mistrust = max(0, self._mistrust - 1)
             return
         self._keep(packet, at_s)
         if self._all:  # until the next key packet, even when the stare is over
@@ -159,7 +166,7 @@ class Lens:
             self._decoder.flush_buffers()
             self._all = False
         time_s = self._time_of(self.stamp_s(packet.pts), index)
-        if not self._looks.due(time_s, self._rates.patrol_looks_per_s, EARLY_KEY):
+        if not self._looks.due(time_s, self._rates.patrol_looks_per_s, key=True):
             return
         alone = [*self._decoded(packet), *self._decoded(None)]
         self._decoder.flush_buffers()
@@ -170,6 +177,7 @@ class Lens:
             yield Due(whole, index, time_s, self._left_out())
             return
         self._bad_keys += 1
+        self._mistrust = min(MISTRUST**self._bad_keys, MOST_MISTRUST)
         self._all, self._next = True, index
         yield from self._frames(packet)
 
@@ -177,7 +185,7 @@ class Lens:
         """Whether everything is to be decoded."""
         return (
             self._gaze.staring
-            or self._bad_keys >= BAD_KEYS
+            or self._mistrust > 0
             or not self._gaps_s
             or max(self._gaps_s) > self._long_gap_s
             or self._key_s is None

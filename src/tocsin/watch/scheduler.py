@@ -5,15 +5,15 @@ budget of CPU, measured and not guessed; all the rest of the machine belongs to 
 never ask here whether they may look.
 
 * A camera asks while its suspicion is at least SUSPICIOUS, and until it has been below for GONE_S.
-* Next is whoever has the highest suspicion times (1 s + seconds waited). What is worst goes first, and
-  what waits gains on it: as a camera that was just stared at waits anew from nothing, one of suspicion s
-  waits at most (cameras x stare_s) / (stares at a time x s), however many others are worse.
+* Next is whoever has the highest suspicion times (1 s + seconds waited), halved for what was judged
+  already. What is worst goes first, and what waits gains on it: as a camera that was just stared at
+  waits anew from nothing, one of suspicion s waits at most (cameras x stare_s) / (stares at a time x s/2),
+  however many others are worse. Fifty at once, one stare at a time: all within 280 s, the least suspicious too.
 * The first in the queue is never passed over for a cheaper one, so a costly camera gets its turn too.
 * A stare ends with the verdict (an alarm was confirmed), when suspicion was gone for GONE_S, or after
   `stare_s`. Without a verdict the camera cools down, for twice as long each time: a lamp that looks
   like a flame is not stared at for ever. It may ask earlier when it looks clearly worse than what was
-  judged. The cool-down is forgotten after a calm on patrol that lasted as long as it: a lamp that
-  blinks once in ten seconds is no new lamp each time.
+  judged. After FORGOTTEN_S of calm on patrol all that is forgotten.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ SUSPICIOUS: Final = 0.3
 GONE_S: Final = 2.0
 FIRST_COOL_S: Final = 2.0
 MOST_COOL_S: Final = 30.0
+FORGOTTEN_S: Final = 30.0
+"""After so much calm a cool-down begins at its least again. Less, and a lamp that blinks every ten seconds
+would be a new lamp each time, and stared at for four of the ten."""
+
 CLEARLY_WORSE: Final = 0.15
 """Above what was judged, this much more suspicion is looked at during the cool-down."""
 
@@ -44,6 +48,9 @@ ASSUMED_CORES: Final = 0.3
 
 LEAST_MEASURED_S: Final = 1.0
 """A shorter stare does not tell what one costs."""
+
+JUDGED_COUNTS: Final = 0.5
+"""What the score of a camera is worth whose last stare brought no verdict: others were not looked at yet."""
 
 FADES: Final = 0.9
 """What is left of the worst suspicion after a look that is less bad."""
@@ -153,7 +160,7 @@ class Schedule:
         """Takes in one look, and grants the stares that there is room for."""
         post = self._posts[camera]
         if post.last_at_s is not None and glance.at_s < post.last_at_s:
-            self.interrupted(camera)  # its time began anew
+            post = self._posts[camera] = _Post(post.patrols, cores=post.cores)  # its time began anew
         self._count(post, glance)
         self._suspect(post, glance)
         if glance.decided:
@@ -212,7 +219,7 @@ class Schedule:
             post.spell_at_s, post.suspicion = None, 0.0
         # A stare's own calm is a judgement of what was suspicious, and no sign that it is gone.
         calm_s = at_s - max(post.suspicious_at_s, post.ended_at_s)
-        if post.cool_s and not post.granted and calm_s >= max(GONE_S, post.cool_s):
+        if post.cool_s and not post.granted and calm_s >= FORGOTTEN_S:
             post.cool_s = post.judged = 0.0
 
     def _decide(self, post: _Post, at_s: float) -> None:
@@ -254,11 +261,11 @@ class Schedule:
             post.asked_s = self._now_s
 
     def _grant(self) -> None:
-        for post in self._posts.values():
-            if self._now_s - post.heard_s > LOST_S:
-                self._end(post)
-                post.asked_s = None
         while asking := [post for post in self._posts.values() if post.asked_s is not None]:
+            for post in self._posts.values():
+                if self._now_s - post.heard_s > LOST_S:
+                    self._end(post)
+                    post.asked_s = None
             first = max(asking, key=self._score)
             running = [post for post in self._posts.values() if post.granted]
             if running and sum(map(self._cost, (*running, first))) > self._budget.cores:
@@ -268,7 +275,7 @@ class Schedule:
 
     def _score(self, post: _Post) -> float:
         waited_s = 0.0 if post.asked_s is None else self._now_s - post.asked_s
-        return post.suspicion * (1.0 + waited_s)
+        return post.suspicion * (1.0 + waited_s) * (JUDGED_COUNTS if post.cool_s else 1.0)
 
     def _cost(self, post: _Post) -> float:
         """Cores: measured at that camera, else at the others, else assumed."""
