@@ -172,6 +172,15 @@ def test_silence_at_the_other_end_is_told(hub: Hub, tmp_path: Path, monkeypatch:
         fetch(_wanted(hub, hub.put(CONTENT)), tmp_path / "kept", 10**6, "m")
 
 
+def test_a_server_that_drips_is_not_waited_for_without_end(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "WHOLE_S", 0.0)
+    with pytest.raises(ModelFetchError, match="within 0 minutes"):
+        fetch(_wanted(hub, hub.put(CONTENT)), tmp_path / "kept", 10**6, "m")
+    assert _left(tmp_path) == []
+
+
 def test_a_name_from_the_server_is_never_a_file_of_ours(hub: Hub, tmp_path: Path) -> None:
     """Its ETag is ../../../escaped; the file is named by the checksum that the site gave."""
     kept = tmp_path / "a" / "b" / "kept"

@@ -106,6 +106,15 @@ def test_the_doctor_says_what_a_good_model_looks_for(tmp_path: Path) -> None:
     assert found == Finding("ok", "plug-in", "model 'yard': flame, smoke; yolov8, 160x160 float32")
 
 
+def test_a_folder_that_cannot_be_made_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "watcher").write_text("in the way")
+    with Hub() as hub:
+        sha256 = hub.put(yolo())
+        model = {"repo": "o/m", "file": "m.onnx", "revision": COMMIT, "sha256": sha256, "endpoint": hub.url}
+        found = _examined(_config(tmp_path, model))
+    assert "watcher/models" in next(one for one in found if one.code == "data-dir").what
+
+
 def test_one_model_is_opened_once_for_all_cameras(tmp_path: Path) -> None:
     config = _config(tmp_path, _on_disk(tmp_path, yolo()))
     detectors = Detectors(config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ HUB: Final = "https://huggingface.co"
 CONNECT_S: Final = 10.0
 SILENT_S: Final = 30.0
 """No byte for so long ends the download."""
+WHOLE_S: Final = 1800.0
+"""Half an hour for one file: 500 MB at 2.2 Mbit/s. A server that drips must not hold up the start."""
 _MOST_REDIRECTS: Final = 5
 
 
@@ -73,8 +76,9 @@ def _download(wanted: HubFile, part: Path, max_bytes: int, where: str) -> str:
     """Streams the file to `part`; returns its SHA-256."""
     host = urlsplit(wanted.endpoint).hostname or wanted.endpoint
     timeout = httpx.Timeout(SILENT_S, connect=CONNECT_S)
-    # No token is sent and no .netrc read: whoever stands at the other end learns nothing of this site.
-    client = httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=_MOST_REDIRECTS, auth=_nobody)
+    # No token is sent: whoever stands at the other end learns nothing of this site.
+    client = httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=_MOST_REDIRECTS)
+    ends_s = time.monotonic() + WHOLE_S
     try:
         with client, client.stream("GET", wanted.url, headers={"Accept-Encoding": "identity"}) as answer:
             _check_answer(answer, wanted, host, where)
@@ -88,6 +92,12 @@ def _download(wanted: HubFile, part: Path, max_bytes: int, where: str) -> str:
                             where=where,
                             hint="use a smaller model, or raise max_mb",
                         )
+                    if time.monotonic() > ends_s:
+                        raise ModelFetchError(
+                            f"{host} did not give {wanted.file} within {WHOLE_S / 60:g} minutes",
+                            where=where,
+                            hint="fetch the file yourself and name it by path",
+                        )
                     digest.update(piece)
                     file.write(piece)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -97,10 +107,6 @@ def _download(wanted: HubFile, part: Path, max_bytes: int, where: str) -> str:
             hint="check the network; or fetch the file yourself and name it by path",
         ) from None
     return digest.hexdigest()
-
-
-def _nobody(request: httpx.Request) -> httpx.Request:
-    return request
 
 
 def _check_answer(answer: httpx.Response, wanted: HubFile, host: str, where: str) -> None:

@@ -104,9 +104,11 @@ def layout_of(
 
 
 def _possible(output: NDArray[Any], classes: int) -> list[Layout]:
-    if 0 in output.shape:
-        return []
     match output.shape:
+        case (1, 0, 6):
+            return [Layout.END_TO_END]  # some exports give no row for what is not there
+        case shape if 0 in shape:
+            return []
         case (1, count):
             return [Layout.CLASSIFIER] if count == classes else []
         case (1, second, third):

@@ -97,25 +97,25 @@ class Model:
         )
         tries = [self._run(picture)[0] for picture in _tries(self._form)]
         self._layout = layout_of(tries[0], len(names), spec.layout, metadata, self._where)
-        if self._layout is not Layout.CLASSIFIER:
-            # Only a classifier must say something of every picture; a box of nothing is not nothing.
-            hazards_named(names, spec.labels, where=self._where)
-        if self._layout is Layout.CLASSIFIER:
-            tries += [self._run(picture)[0] for picture in _colours(self._form)]
-        firsts = [output_of(outputs, self._where) for outputs in tries]
-        self._shape = firsts[0].shape
         self._scores: Scores | None = None
         if self._layout is Layout.CLASSIFIER:
+            tries += [self._run(picture)[0] for picture in _colours(self._form)]
+            firsts = [output_of(outputs, self._where) for outputs in tries]
             self._scores = spec.scores or scores_kind(firsts, self._where)
-        elif spec.scores is not None:
-            raise ModelShapeError("scores is for classifiers", where=self._where, hint="take it out")
+        else:
+            # Only a classifier must say something of every picture; a box of nothing is not nothing.
+            hazards_named(names, spec.labels, where=self._where)
+            if spec.scores is not None:
+                raise ModelShapeError("scores is for classifiers", where=self._where, hint="take it out")
+            firsts = [output_of(outputs, self._where) for outputs in tries]
+        self._shape = self._fixed(firsts[0].shape)
         self.labels = tuple(dict.fromkeys(str(code) for code in self._hazards if code is not None))
 
     def find(self, picture: NDArray[Any]) -> list[Found]:
         """What is in a BGR, BGRA or grey uint8 picture of any size, surest first. Raises DetectorError."""
         outputs, fitting = self._run(picture)
         output = output_of(outputs, self._where)
-        if output.shape != self._shape:
+        if self._fixed(output.shape) != self._shape:
             raise DetectorError(
                 f"the model gives an output of another shape than at its start: {output.shape}",
                 where=self._where,
@@ -160,6 +160,10 @@ class Model:
         if score < threshold:
             return 0.5 * score / threshold
         return 0.5 + 0.5 * (score - threshold) / (1.0 - threshold)
+
+    def _fixed(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """What stays the same: an end-to-end export may give as many rows as there are boxes."""
+        return shape[1:] if self._layout is Layout.END_TO_END else shape
 
     def _run(self, picture: NDArray[Any]) -> tuple[list[NDArray[Any]], Any]:
         blob, fitting = prepare(picture, self._form, self._where)

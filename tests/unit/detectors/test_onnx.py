@@ -390,7 +390,8 @@ class TestLayouts:
             _opened(yolo(), scores="softmax")
 
     @pytest.mark.parametrize(
-        "shape", [(1,), (1, 2, 2), (1, 3, 3), (1, 3, 20, 20, 7), (2, 6, 100), (1, 0, 6), (2, 2), ()]
+        "shape",
+        [(1,), (1, 2, 2), (1, 3, 3), (1, 3, 20, 20, 7), (2, 6, 100), (1, 0, 7), (1, 6, 0), (2, 2), ()],
     )
     def test_an_output_of_another_form_is_refused(self, shape: tuple[int, ...]) -> None:
         with pytest.raises((ModelShapeError, ModelLabelsError)) as refused:
@@ -413,6 +414,24 @@ def _giving(output: NDArray[Any]) -> bytes:
     return model(
         [node], {"x": (FLOAT, (1, 3, 8, 8))}, {"out": (kind, output.shape)}, {"o": output}
     ).SerializeToString()
+
+
+def _shrinking(output: NDArray[Any]) -> bytes:
+    """A model that gives this, but nothing along its second axis for a picture with a mean of 200."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "level"], ["off"]),
+        helper.make_node("Abs", ["off"], ["far"]),
+        helper.make_node("Min", ["far", "two"], ["few"]),
+        helper.make_node("Cast", ["few"], ["count"], to=7),
+        helper.make_node("Reshape", ["count", "one"], ["end"]),
+        helper.make_node("Slice", ["o", "zero", "end", "one"], ["out"]),
+    ]
+    constants: dict[str, NDArray[Any]] = {
+        "level": floats(200), "two": floats(2), "one": ints([1]), "zero": ints([0]), "o": output,
+    }  # fmt: skip
+    gives = (FLOAT, [None] * output.ndim)
+    return model(nodes, {"x": (FLOAT, (1, 3, 8, 8))}, {"out": gives}, constants).SerializeToString()
 
 
 class TestFailing:
@@ -442,27 +461,19 @@ class TestFailing:
                 opened.find(picture)
 
     def test_an_output_that_changes_its_shape_is_an_error(self) -> None:
-        """Two scores for every picture but one of middling brightness: none for that."""
-        nodes = [
-            helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
-            helper.make_node("Sub", ["mean", "level"], ["off"]),
-            helper.make_node("Abs", ["off"], ["far"]),
-            helper.make_node("Min", ["far", "two"], ["few"]),
-            helper.make_node("Cast", ["few"], ["count"], to=7),
-            helper.make_node("Reshape", ["count", "one"], ["end"]),
-            helper.make_node("Slice", ["o", "zero", "end", "one"], ["out"]),
-        ]
-        constants: dict[str, NDArray[Any]] = {
-            "level": floats(200), "two": floats(2), "one": ints([1]), "zero": ints([0]),
-            "o": floats([[5, -5]]),
-        }  # fmt: skip
-        content = model(
-            nodes, {"x": (FLOAT, (1, 3, 8, 8))}, {"out": (FLOAT, (1, None))}, constants
-        ).SerializeToString()
-        opened = _opened(content, names=("fire", "smoke"), scores="softmax", pixels="byte")
+        opened = _opened(
+            _shrinking(floats([[5, -5]])), names=("fire", "smoke"), scores="softmax", pixels="byte"
+        )
         assert opened.find(_plain(8, 8))
         with pytest.raises(DetectorError, match="output of another shape"):
             opened.find(np.full((8, 8, 3), 200, np.uint8))
+
+    def test_end_to_end_may_give_as_many_rows_as_there_are_boxes(self) -> None:
+        rows = floats([[[0, 0, 4, 4, 0.9, 0], [4, 4, 8, 8, 0.8, 1]]])
+        opened = _opened(_shrinking(rows), names=("fire", "smoke"), pixels="byte")
+        assert [one.hazard for one in opened.find(_plain(8, 8))] == ["flame", "smoke"]
+        assert opened.find(np.full((8, 8, 3), 200, np.uint8)) == []
+        assert _opened(_giving(np.zeros((1, 0, 6), np.float32)), names=("fire",)).find(_plain(8, 8)) == []
 
     @pytest.mark.parametrize("content", [b"", b"remember the milk", yolo()[:2000]])
     def test_what_is_no_model_is_refused(self, content: bytes) -> None:
