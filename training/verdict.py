@@ -32,7 +32,7 @@ SEED: Final = 20261124
 RIDGE: Final = 0.004
 CLEAR_WEIGHS: Final = 3.0  # a false alarm is worth three misses of a window
 LOUD: Final = 0.98  # a clip's nearly worst burst
-MARGIN: Final = -0.3  # log odds: a burst is also weighed again a tenth of a second later, and must hold
+MARGIN: Final = 0.0  # log odds above it
 STILLS_WEIGH: Final = 0.12  # of a clip: a still shows a scene, not seconds of it
 STIRRED_WEIGH: Final = 1.0
 """Of a clear window: its twin in which what the network says stays, and everything moves as in a fire.
