@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tocsin.core.errors import DetectorError, ModelChecksumError, ModelError, ModelShapeError
 from tocsin.core.hazards import Catalogue, HazardCode
 from tocsin.core.observation import CameraId, FrameInfo, Region
+from tocsin.core.persistence import Look, Track, step
 from tocsin.detectors.fire import (
     PATROL_MOST,
     PATROL_SUSPICIOUS,
@@ -28,6 +29,7 @@ from tocsin.detectors.fire import (
 )
 from tocsin.ports import Frame, Picture, StillDetector
 from tocsin.scenes import CalmScene, CoveredScene, FireScene, Scene, Weather
+from tocsin.watch.rules import rule_for
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 WIDTH, HEIGHT = 320, 180
@@ -81,8 +83,16 @@ def test_nothing_is_seen_when_the_fire_is_out() -> None:
 
 
 @pytest.mark.parametrize("weather", ["plain", "headlights", "low-sun", "lamp", "night", "fog", "rain"])
-def test_calm_weathers_are_no_flame(weather: Weather) -> None:
-    assert not seen(CalmScene(weather, WIDTH, HEIGHT), 8, 26)["flame"]
+def test_calm_weathers_raise_no_flame(weather: Weather) -> None:
+    """A light that passes may be believed for an instant, but never for as long as it takes."""
+    scene, detector = CalmScene(weather, WIDTH, HEIGHT), FireDetector()
+    track, rule = Track(), rule_for(Catalogue().get("flame"))
+    for index in range(180):
+        t_s = 8 + index / 10
+        found = detector.look(frame(scene.render(t_s), t_s, index))
+        sure = max((one.confidence for one in found if one.hazard == FLAME), default=0.0)
+        track, change = step(rule, track, Look(t_s, START + timedelta(seconds=t_s), sure))
+        assert change is None, t_s
 
 
 def test_a_cloth_over_the_lens_is_no_flame() -> None:
