@@ -91,8 +91,8 @@ def figures(report: dict[str, Any], facts: dict[str, Any], verdicts: list[dict[s
         f"CPU on the machine that measured it: {cost['detect_ms_per_frame']:.1f} ms a look for detectors,"
         f" {cost['decode_ms_per_frame']:.1f} ms for decoding.",
         "",
-        f"Made from: seed {facts['seed']}, {facts['samples']} pictures, {sum(facts['pictures_seen'])} looks at"
-        f" times in all, manifest sha256 `{facts['manifest_sha256'][:16]}`, PyTorch {facts['torch']}."
+        f"Made from: seed {facts['seed']}, {facts['samples']} pictures, {sum(facts['pictures_seen'])} looks"
+        f" at them, labels sha256 `{facts['manifest_sha256'][:16]}`, PyTorch {facts['torch']}."
         f" Verdict: `{json.dumps({one['hazard']: [*one['weights'], one['bias']] for one in verdicts})}`.",
     ]
     return "\n".join(lines)
