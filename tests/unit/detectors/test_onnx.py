@@ -19,39 +19,22 @@ from tests.support.onnx_models import (
     floats,
     ints,
     model,
-    one_operator,
     yolo,
 )
+from tests.support.plugging import BLUE, FORMS, ORANGE, giving, opened, plain
 from tests.support.watching import a_frame
 
 from tocsin.core.errors import (
     DetectorError,
-    ForeignLabelError,
     ModelChecksumError,
     ModelError,
     ModelLabelsError,
     ModelShapeError,
 )
-from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import Region
 from tocsin.detectors.layouts import Layout
-from tocsin.detectors.onnx import Model, ModelSpec, OnnxDetector, check_sum
+from tocsin.detectors.onnx import Model, OnnxDetector, check_sum
 from tocsin.ports import Picture
-
-ORANGE, BLUE = (0, 120, 255), (255, 120, 0)
-NAMED = {"names": "{0: 'fire', 1: 'smoke'}"}
-FORMS = ["yolov8", "yolov5", "end-to-end"]
-
-
-def _opened(content: bytes, **said: Any) -> Model:
-    return Model(ModelSpec("yard", **said), content)
-
-
-def _plain(width: int, height: int, colour: tuple[int, int, int] | None = None) -> Picture:
-    picture = np.full((height, width, 3), 90, np.uint8)
-    if colour is not None:
-        picture[:] = colour
-    return picture
 
 
 def _paint(
@@ -90,14 +73,14 @@ def _cell(
 def test_a_box_is_where_the_thing_is_whatever_the_aspect(
     form: str, size: tuple[int, int], net: tuple[int, int]
 ) -> None:
-    opened = _opened(yolo(form, net))
-    assert opened.labels == ("flame", "smoke")
+    it = opened(yolo(form, net))
+    assert it.labels == ("flame", "smoke")
     middle = (net[0] // CELL_PX // 2, net[1] // CELL_PX // 2)
     for column, row in (middle, (middle[0] - 1, middle[1]), (middle[0], middle[1] - 1)):
-        picture = _plain(*size)
+        picture = plain(*size)
         flame = _paint(picture, _cell(size, net, column, row), ORANGE)
         smoke = _paint(picture, _cell(size, net, column + 1, row), BLUE)
-        (first, second, *_) = sorted(opened.find(picture), key=lambda found: found.hazard)
+        (first, second, *_) = sorted(it.find(picture), key=lambda found: found.hazard)
         # A pixel of the net, and what resizing smears.
         tolerance_x, tolerance_y = (
             1.2 * side / min(net[0] / size[0], net[1] / size[1]) for side in (1 / size[0], 1 / size[1])
@@ -125,10 +108,10 @@ def test_a_box_is_where_the_thing_is_whatever_the_aspect(
     ],
 )
 def test_every_kind_of_input_sees_the_same(content: bytes, said: dict[str, Any]) -> None:
-    picture = _plain(640, 360)
+    picture = plain(640, 360)
     _paint(picture, _cell((640, 360), (160, 160), 6, 5), ORANGE)
-    (wanted, *_) = _opened(yolo()).find(picture)
-    (found, *_) = _opened(content, **said).find(picture)
+    (wanted, *_) = opened(yolo()).find(picture)
+    (found, *_) = opened(content, **said).find(picture)
     assert found.score == pytest.approx(wanted.score, abs=0.01)
     assert wanted.score > 0.9
     assert found.region is not None
@@ -139,40 +122,40 @@ def test_every_kind_of_input_sees_the_same(content: bytes, said: dict[str, Any])
 
 @pytest.mark.parametrize("form", ["yolov8", "yolov5"])
 def test_overlapping_boxes_of_one_hazard_are_one(form: str) -> None:
-    picture = _plain(160, 160)
+    picture = plain(160, 160)
     picture[64:96, 64:96] = ORANGE  # four cells, whose wide boxes overlap by more than a half
     picture[64:96, 80:96] = BLUE
-    found = _opened(yolo(form, box_px=80)).find(picture)
+    found = opened(yolo(form, box_px=80)).find(picture)
     assert [str(one.hazard) for one in found].count("flame") == 1
     assert [str(one.hazard) for one in found].count("smoke") == 1
-    assert len(_opened(yolo(form, box_px=80), overlap=0.95).find(picture)) == 4
-    assert len(_opened(yolo(form)).find(picture)) == 4
+    assert len(opened(yolo(form, box_px=80), overlap=0.95).find(picture)) == 4
+    assert len(opened(yolo(form)).find(picture)) == 4
 
 
 def test_two_classes_of_one_hazard_suppress_each_other() -> None:
-    picture = _plain(160, 160)
+    picture = plain(160, 160)
     picture[64:80, 64:80], picture[64:80, 80:96] = ORANGE, BLUE
     both = yolo(metadata={"names": "['fire', 'flames']"}, box_px=96)
-    (found,) = _opened(both).find(picture)
+    (found,) = opened(both).find(picture)
     assert found.hazard == "flame"
-    assert _opened(both).labels == ("flame",)
+    assert opened(both).labels == ("flame",)
 
 
 def test_a_box_in_the_padding_suppresses_nothing_and_is_not_reported() -> None:
     """A wide picture: cells above and below see only grey, but a model may see things there."""
     content = yolo(metadata={"names": "{0: 'smoke', 1: 'fire'}"}, box_px=200)
-    opened = _opened(content, threshold=0.2)
-    for found in opened.find(_plain(640, 80, BLUE)):
+    it = opened(content, threshold=0.2)
+    for found in it.find(plain(640, 80, BLUE)):
         assert found.region is not None
         assert 0 <= found.region.y0 < found.region.y1 <= 1
 
 
 def test_at_most_one_observation_of_each_hazard_and_it_is_the_surest() -> None:
-    picture = _plain(160, 160)
+    picture = plain(160, 160)
     picture[32:48, 32:48] = ORANGE
     picture[96:112, 96:112] = (60, 100, 255)
     picture[0:16, 144:160] = BLUE
-    seen = OnnxDetector(_opened(yolo())).look(a_frame(0.0, picture=picture))
+    seen = OnnxDetector(opened(yolo())).look(a_frame(0.0, picture=picture))
     assert sorted((one.hazard, one.region) for one in seen) == [
         ("flame", Region(0.2, 0.2, 0.3, 0.3)),
         ("smoke", Region(0.9, 0.0, 1.0, 0.1)),
@@ -180,16 +163,16 @@ def test_at_most_one_observation_of_each_hazard_and_it_is_the_surest() -> None:
 
 
 def test_the_threshold_is_the_confidence_from_which_a_look_is_a_hit() -> None:
-    opened = _opened(yolo(), threshold=0.3)
-    assert opened.confidence(0.0) == 0.0
-    assert opened.confidence(0.3) == pytest.approx(0.5)
-    assert opened.confidence(1.0) == 1.0
-    sure = [opened.confidence(score / 100) for score in range(101)]
+    it = opened(yolo(), threshold=0.3)
+    assert it.confidence(0.0) == 0.0
+    assert it.confidence(0.3) == pytest.approx(0.5)
+    assert it.confidence(1.0) == 1.0
+    sure = [it.confidence(score / 100) for score in range(101)]
     assert sure == sorted(sure)
-    picture = _plain(160, 160)
+    picture = plain(160, 160)
     picture[32:48, 32:48] = (90, 90, 170)  # (170 - 90) / 255 = 0.31
     for threshold, hit in ((0.25, True), (0.35, False), (0.8, None)):
-        seen = OnnxDetector(_opened(yolo(), threshold=threshold)).look(a_frame(0.0, picture=picture))
+        seen = OnnxDetector(opened(yolo(), threshold=threshold)).look(a_frame(0.0, picture=picture))
         assert [one.confidence >= 0.5 for one in seen] == ([] if hit is None else [hit])
 
 
@@ -199,27 +182,27 @@ def test_any_size_of_picture_gives_an_answer(size: tuple[int, int]) -> None:
     picture[..., 2] = 255
     sliver = max(size) > 100 * min(size)
     for content in (yolo(), classifier()):
-        seen = OnnxDetector(_opened(content)).look(a_frame(0.0, picture=picture))
+        seen = OnnxDetector(opened(content)).look(a_frame(0.0, picture=picture))
         # A line of a pixel is a sixteenth of a cell: too little to be sure of anything.
         assert sliver or [one.hazard for one in seen] == ["flame"]
         assert {str(one.hazard) for one in seen} <= {"flame", "smoke"}
 
 
 def test_grey_pictures_and_odd_strides_are_looked_at() -> None:
-    opened = _opened(yolo())
-    picture = _plain(320, 320)
+    it = opened(yolo())
+    picture = plain(320, 320)
     picture[64:96, 96:128] = ORANGE
-    wanted = opened.find(picture[::2, ::2].copy())
+    wanted = it.find(picture[::2, ::2].copy())
     assert wanted
-    assert opened.find(picture[::2, ::2]) == wanted
-    assert opened.find(np.full((90, 160), 128, np.uint8)) == []
+    assert it.find(picture[::2, ::2]) == wanted
+    assert it.find(np.full((90, 160), 128, np.uint8)) == []
     with pytest.raises(DetectorError, match="uint16"):
-        opened.find(np.zeros((9, 9, 3), np.uint16))
+        it.find(np.zeros((9, 9, 3), np.uint16))
 
 
 class TestClassifiers:
-    def _shares(self, opened: Model, colour: tuple[int, int, int]) -> dict[str, float]:
-        found = opened.find(_plain(64, 64, colour))
+    def _shares(self, it: Model, colour: tuple[int, int, int]) -> dict[str, float]:
+        found = it.find(plain(64, 64, colour))
         assert all(one.region is None for one in found)
         assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
         return {str(one.hazard): one.score for one in found}
@@ -227,193 +210,44 @@ class TestClassifiers:
     def test_logits_and_probabilities_are_told_apart_and_read_the_same(self) -> None:
         sure = 1 / (1 + np.exp(-16))  # two logits, 8 apart from nought on either side
         for content in (classifier(), classifier(ends_with="Softmax")):
-            shares = self._shares(_opened(content), (0, 0, 255))
+            shares = self._shares(opened(content), (0, 0, 255))
             assert shares == {"flame": pytest.approx(sure, abs=1e-4)}
-            assert self._shares(_opened(content), (255, 0, 0)) == {"smoke": pytest.approx(sure, abs=1e-4)}
+            assert self._shares(opened(content), (255, 0, 0)) == {"smoke": pytest.approx(sure, abs=1e-4)}
 
     def test_classes_by_themselves_are_read_when_said(self) -> None:
         content = classifier(ends_with="Sigmoid", weights=((6, 0, -6), (6, 0, -6)))
         with pytest.raises(ModelShapeError, match="without a sum of 1") as refused:
-            _opened(content)
+            opened(content)
         assert "scores" in refused.value.hint
         both = pytest.approx(1 / (1 + np.exp(-6)), abs=1e-4)
-        assert self._shares(_opened(content, scores="probabilities"), (0, 0, 255)) == {
+        assert self._shares(opened(content, scores="probabilities"), (0, 0, 255)) == {
             "flame": both,
             "smoke": both,
         }
         raw = classifier(weights=((6, 0, -6), (6, 0, -6)))
-        assert self._shares(_opened(raw, scores="sigmoid"), (0, 0, 255)) == {"flame": both, "smoke": both}
+        assert self._shares(opened(raw, scores="sigmoid"), (0, 0, 255)) == {"flame": both, "smoke": both}
 
     def test_one_logit(self) -> None:
         one = classifier(weights=((8, 0, -8),), metadata={"names": "['fire']"})
-        shares = self._shares(_opened(one, scores="sigmoid"), (0, 0, 255))
+        shares = self._shares(opened(one, scores="sigmoid"), (0, 0, 255))
         assert shares == {"flame": pytest.approx(1 / (1 + np.exp(-8)), abs=1e-4)}
 
     def test_nothing_is_seen_in_a_picture_of_nothing(self) -> None:
         metadata = {"names": "['fire', 'neutral']"}
-        detector = OnnxDetector(_opened(classifier(metadata=metadata)))
+        detector = OnnxDetector(opened(classifier(metadata=metadata)))
         assert detector.labels == ("flame",)
-        assert detector.look(a_frame(0.0, picture=_plain(64, 64, (255, 0, 0)))) == []
-        (seen,) = detector.look(a_frame(0.0, picture=_plain(64, 64, (0, 0, 255))))
+        assert detector.look(a_frame(0.0, picture=plain(64, 64, (255, 0, 0)))) == []
+        (seen,) = detector.look(a_frame(0.0, picture=plain(64, 64, (0, 0, 255))))
         assert (seen.hazard, seen.region) == ("flame", None)
 
     def test_probabilities_that_are_none_are_an_error(self) -> None:
         with pytest.raises(DetectorError, match="not from 0 to 1"):
-            _opened(classifier(), scores="probabilities").find(_plain(64, 64, (0, 0, 255)))
+            opened(classifier(), scores="probabilities").find(plain(64, 64, (0, 0, 255)))
 
     @pytest.mark.parametrize("kind", [HALF, BYTE])
     def test_other_inputs(self, kind: int) -> None:
         content = classifier(kind=kind, channels_last=True)
-        assert set(self._shares(_opened(content), (0, 0, 255))) == {"flame"}
-
-
-class TestInvariant3:
-    """A model is refused by name, and before it has looked at anything."""
-
-    @pytest.mark.parametrize(
-        "names",
-        [
-            "{0: 'fire', 1: 'person'}",
-            "{0: 'person', 1: 'smoke'}",
-            "{0: 'face', 1: 'head'}",
-            "['fire', 'car']",
-        ],
-    )
-    @pytest.mark.parametrize("said", [{}, {"person": "smoke"}, {"fire": "flame"}, {"1": "smoke"}])
-    def test_invariant_3_a_foreign_class_refuses_the_model(self, names: str, said: dict[str, str]) -> None:
-        for content in (yolo(metadata={"names": names}), classifier(metadata={"names": names})):
-            with pytest.raises(ForeignLabelError) as refused:
-                _opened(content, labels=said)
-            assert refused.value.where == "model 'yard'"
-
-    def test_invariant_3_names_that_the_model_carries_cannot_be_overridden(self) -> None:
-        for carried in ("{0: 'person', 1: 'smoke'}", "{0: 'smoke', 1: 'fire'}", "nonsense", "{0: 'fire'}"):
-            with pytest.raises(ForeignLabelError):
-                _opened(yolo(metadata={"names": carried}), names=("fire", "smoke"))
-        assert _opened(yolo(metadata=NAMED), names=("fire", "smoke")).labels == ("flame", "smoke")
-
-    def test_invariant_3_a_model_without_names_is_refused(self) -> None:
-        for content in (yolo(metadata={"task": "detect"}), classifier(metadata={})):
-            with pytest.raises(ModelLabelsError, match="does not name its classes"):
-                _opened(content)
-            assert _opened(content, names=("fire", "smoke")).labels == ("flame", "smoke")
-            for names in (("fire", "person"), ("fire", "other"), ("smoke", "smog")):
-                with pytest.raises(ForeignLabelError):
-                    _opened(content, names=names)
-            assert _opened(content, names=("smoke", "smog"), labels={"smog": "smoke"}).labels == ("smoke",)
-
-    @pytest.mark.parametrize("classes", [1, 3, 80])
-    def test_invariant_3_classes_that_nobody_names_refuse_the_model(self, classes: int) -> None:
-        """Eighty classes with two names: the other seventy-eight would be looked for all the same."""
-        for form in ("yolov8", "yolov5"):
-            content = yolo(form, classes=classes, metadata=NAMED)
-            for layout in (None, Layout(form)):
-                with pytest.raises(ModelLabelsError) as refused:
-                    _opened(content, layout=layout)
-                assert "2 classes are named" in refused.value.what
-        with pytest.raises(ModelLabelsError, match="2 classes are named, and its output has 3"):
-            _opened(classifier(weights=((1, 0, 0),) * 3, metadata=NAMED))
-
-    def test_invariant_3_a_class_without_a_name_that_shows_itself_only_later_is_a_failure(self) -> None:
-        opened = _opened(yolo("end-to-end", metadata={"names": "['fire']", "end2end": "True"}))
-        picture = _plain(160, 160)
-        picture[32:48, 32:48] = ORANGE
-        assert [one.hazard for one in opened.find(picture)] == ["flame"]
-        picture[64:80, 32:48] = BLUE
-        with pytest.raises(DetectorError, match="a class that is none of its 1 named"):
-            opened.find(picture)
-
-    @pytest.mark.parametrize("task", ["pose", "segment", "obb", "track"])
-    def test_invariant_3_a_model_for_poses_or_outlines_is_refused(self, task: str) -> None:
-        with pytest.raises(ModelShapeError, match=task):
-            _opened(yolo(metadata=NAMED | {"task": task}))
-
-    def test_invariant_3_a_model_that_knows_people_is_never_run(self) -> None:
-        """It would fail if it ran: its labels are looked at first."""
-        spoilt = yolo(size=(160, 160), metadata={"names": "['fire', 'person']"}, gain=float("nan"))
-        with pytest.raises(ForeignLabelError, match="person"):
-            _opened(spoilt)
-
-    def test_invariant_3_all_that_a_model_reports_is_in_the_catalogue(self) -> None:
-        names = (
-            "['fire', 'smoke', 'flood', 'blocked exit', 'camera covered', 'severe weather', 'overheating']"
-        )
-        opened = _opened(yolo(classes=7, metadata={"names": names}))
-        assert len(Catalogue().require_labels("model:yard", opened.labels)) == 7
-
-    def test_invariant_3_a_box_of_nothing_is_not_nothing(self) -> None:
-        with pytest.raises(ForeignLabelError, match="background"):
-            _opened(yolo(metadata={"names": "['fire', 'background']"}))
-
-
-class TestLayouts:
-    def test_each_is_told_by_its_shape(self) -> None:
-        for form in FORMS:
-            assert f"; {form}, 160x160 float32" in str(_opened(yolo(form)))
-        assert "classifier, softmax, 64x64 float32" in str(_opened(classifier()))
-
-    def test_what_can_be_read_in_two_ways_must_be_said(self) -> None:
-        one = {"names": "['fire']"}
-        with pytest.raises(ModelShapeError, match="yolov5 or as end-to-end") as refused:
-            _opened(yolo("end-to-end", classes=1, metadata=one))
-        assert "format" in refused.value.hint
-        picture = _plain(160, 160)
-        picture[32:48, 32:48] = ORANGE
-        said = _opened(yolo("end-to-end", classes=1, metadata=one), layout=Layout.END_TO_END)
-        # Of six numbers a row, yolov5's cannot be corners: the second corner lies before the first.
-        shown = _opened(yolo("yolov5", classes=1, metadata=one))
-        for opened in (said, shown):
-            (found, *_) = opened.find(picture)
-            assert found.region == Region(0.2, 0.2, 0.3, 0.3)
-
-    @pytest.mark.parametrize("extra", [{"end2end": "True"}, {"args": "{'batch': 1, 'nms': True}"}])
-    def test_metadata_tells_built_in_suppression(self, extra: dict[str, str]) -> None:
-        opened = _opened(yolo("end-to-end", classes=1, metadata={"names": "['fire']"} | extra))
-        assert "end-to-end" in str(opened)
-
-    @pytest.mark.parametrize(
-        "extra", [{"args": "{'nms': False}"}, {"args": "(" * 5000}, {"end2end": "False"}]
-    )
-    def test_other_metadata_does_not(self, extra: dict[str, str]) -> None:
-        with pytest.raises(ModelShapeError, match="may be read"):
-            _opened(yolo("end-to-end", classes=1, metadata={"names": "['fire']"} | extra))
-
-    @pytest.mark.parametrize("layout", list(Layout))
-    def test_a_layout_that_does_not_fit_is_refused(self, layout: Layout) -> None:
-        for form in FORMS:
-            if form != layout:
-                with pytest.raises((ModelShapeError, ModelLabelsError)):
-                    _opened(yolo(form), layout=layout)
-
-    def test_scores_are_for_classifiers(self) -> None:
-        with pytest.raises(ModelShapeError, match="for classifiers"):
-            _opened(yolo(), scores="softmax")
-
-    @pytest.mark.parametrize(
-        "shape",
-        [(1,), (1, 2, 2), (1, 3, 3), (1, 3, 20, 20, 7), (2, 6, 100), (1, 0, 7), (1, 6, 0), (2, 2), ()],
-    )
-    def test_an_output_of_another_form_is_refused(self, shape: tuple[int, ...]) -> None:
-        with pytest.raises((ModelShapeError, ModelLabelsError)) as refused:
-            _opened(_giving(np.zeros(shape, np.float32)), names=("fire", "smoke"))
-        assert refused.value.hint
-
-    def test_outputs_that_are_no_numbers_or_several_are_refused(self) -> None:
-        with pytest.raises(ModelShapeError, match="1 outputs"):
-            _opened(_giving(np.array([["fire", "smoke"]], object)), names=("fire", "smoke"))
-        two = one_operator()
-        two.graph.output.append(helper.make_tensor_value_info("x", FLOAT, (1, 3, 8, 8)))
-        with pytest.raises(ModelShapeError, match="2 outputs"):
-            _opened(two.SerializeToString(), names=("fire", "smoke"))
-
-
-def _giving(output: NDArray[Any]) -> bytes:
-    """A model that gives this, whatever it sees."""
-    node = helper.make_node("Identity", ["o"], ["out"])
-    kind = 8 if output.dtype == object else FLOAT
-    return model(
-        [node], {"x": (FLOAT, (1, 3, 8, 8))}, {"out": (kind, output.shape)}, {"o": output}
-    ).SerializeToString()
+        assert set(self._shares(opened(content), (0, 0, 255))) == {"flame"}
 
 
 def _shrinking(output: NDArray[Any]) -> bytes:
@@ -436,8 +270,8 @@ def _shrinking(output: NDArray[Any]) -> bytes:
 
 class TestFailing:
     def test_nan_is_an_error_every_time_and_the_next_picture_is_looked_at(self) -> None:
-        detector = OnnxDetector(_opened(yolo(spoilt=True)))
-        red, calm = _plain(160, 160, (0, 0, 255)), _plain(160, 160)
+        detector = OnnxDetector(opened(yolo(spoilt=True)))
+        red, calm = plain(160, 160, (0, 0, 255)), plain(160, 160)
         calm[32:48, 32:48] = ORANGE
         for _ in range(2):
             with pytest.raises(DetectorError, match="NaN or infinity") as failed:
@@ -448,42 +282,40 @@ class TestFailing:
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_one_that_gives_nothing_else_is_refused_at_the_start(self, value: float) -> None:
         with pytest.raises(DetectorError, match="NaN or infinity"):
-            _opened(_giving(np.full((1, 2), value, np.float32)), names=("fire", "smoke"))
+            opened(giving(np.full((1, 2), value, np.float32)), names=("fire", "smoke"))
         with pytest.raises(DetectorError, match="NaN or infinity"):
-            _opened(yolo(gain=value))
+            opened(yolo(gain=value))
 
     def test_scores_that_are_none_are_an_error(self) -> None:
-        picture = _plain(160, 160)
+        picture = plain(160, 160)
         picture[32:48, 32:48] = ORANGE
         for form in FORMS:
-            opened = _opened(yolo(form, gain=40.0), layout=Layout(form))
+            it = opened(yolo(form, gain=40.0), layout=Layout(form))
             with pytest.raises(DetectorError, match="not from 0 to 1"):
-                opened.find(picture)
+                it.find(picture)
 
     def test_an_output_that_changes_its_shape_is_an_error(self) -> None:
-        opened = _opened(
-            _shrinking(floats([[5, -5]])), names=("fire", "smoke"), scores="softmax", pixels="byte"
-        )
-        assert opened.find(_plain(8, 8))
+        it = opened(_shrinking(floats([[5, -5]])), names=("fire", "smoke"), scores="softmax", pixels="byte")
+        assert it.find(plain(8, 8))
         with pytest.raises(DetectorError, match="output of another shape"):
-            opened.find(np.full((8, 8, 3), 200, np.uint8))
+            it.find(np.full((8, 8, 3), 200, np.uint8))
 
     def test_end_to_end_may_give_as_many_rows_as_there_are_boxes(self) -> None:
         rows = floats([[[0, 0, 4, 4, 0.9, 0], [4, 4, 8, 8, 0.8, 1]]])
-        opened = _opened(_shrinking(rows), names=("fire", "smoke"), pixels="byte")
-        assert [one.hazard for one in opened.find(_plain(8, 8))] == ["flame", "smoke"]
-        assert opened.find(np.full((8, 8, 3), 200, np.uint8)) == []
-        assert _opened(_giving(np.zeros((1, 0, 6), np.float32)), names=("fire",)).find(_plain(8, 8)) == []
+        it = opened(_shrinking(rows), names=("fire", "smoke"), pixels="byte")
+        assert [one.hazard for one in it.find(plain(8, 8))] == ["flame", "smoke"]
+        assert it.find(np.full((8, 8, 3), 200, np.uint8)) == []
+        assert opened(giving(np.zeros((1, 0, 6), np.float32)), names=("fire",)).find(plain(8, 8)) == []
 
     @pytest.mark.parametrize("content", [b"", b"remember the milk", yolo()[:2000]])
     def test_what_is_no_model_is_refused(self, content: bytes) -> None:
         with pytest.raises(ModelError):
-            _opened(content)
+            opened(content)
 
     def test_metadata_that_is_no_text_is_refused(self) -> None:
         entry = b"\x72\x0b\n\x05names\x12\x02\xff\xfe"
         with pytest.raises(ModelLabelsError, match="not UTF-8"):
-            _opened(yolo(metadata={}) + entry)
+            opened(yolo(metadata={}) + entry)
 
 
 def test_a_checksum_that_differs_is_told_with_both() -> None:
@@ -497,12 +329,12 @@ def test_a_checksum_that_differs_is_told_with_both() -> None:
 
 
 def test_one_model_serves_several_cameras_at_once() -> None:
-    opened = _opened(yolo())
+    it = opened(yolo())
     wrong: list[int] = []
 
     def look(number: int) -> None:
-        detector = OnnxDetector(opened)
-        picture = _plain(160, 160)
+        detector = OnnxDetector(it)
+        picture = plain(160, 160)
         picture[16 * number : 16 * number + 16, 32:48] = ORANGE
         for at in range(40):
             (seen,) = detector.look(a_frame(at * 0.2, picture=picture))
