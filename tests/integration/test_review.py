@@ -141,7 +141,9 @@ async def test_pictures_of_false_alarms_are_none_and_of_real_ones_have_a_box(sit
         ("smoke", "yard_hall")
     ]
     assert all(one.boxes == () for one in labelled[:3])
-    (box,) = labelled[3].boxes or ()
+    boxes = labelled[3].boxes
+    assert boxes is not None
+    (box,) = boxes
     assert (box.label, box.x_px, box.y_px, box.width_px, box.height_px) == ("smoke", 240, 135, 240, 270)
     assert "false: lamp" in labelled[0].notes
     assert "at the moment" in labelled[3].notes
