@@ -175,6 +175,8 @@ def test_the_cause_is_asked_for_when_it_was_false_and_only_then(
         expect(card).to_be_visible()
         _settled(screen.page)
         card.get_by_role("button", name=re.compile("^Acknowledge")).click()
+        expect(card.locator(".chip-state")).to_have_text("Acknowledged")
+        _settled(screen.page)
         card.locator("summary", has_text="Resolve").click()
         outcome = card.get_by_label("What was it?")
         cause = card.get_by_label("What caused the false alarm?")
