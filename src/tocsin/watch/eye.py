@@ -182,12 +182,12 @@ class Eye:
                     pictures.extend(self._strip.confirmed(edge.id, frame, edge.region, edge.since))
             else:
                 watched.standing = None
-        edges.extend(self._failure_edge(frame))
-        self._strip.remember(frame)
         decided = any(
             edge.kind is EdgeKind.CONFIRMED and self._watched[edge.hazard].hazard.signal is not Signal.TROUBLE
             for edge in edges
         )
+        edges.extend(self._failure_edge(frame))
+        self._strip.remember(frame)
         return Seen(tuple(edges), tuple(pictures), self._suspicion(best), decided, best)
 
     def _suspicion(self, best: Mapping[str, Observation]) -> float:

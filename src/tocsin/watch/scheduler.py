@@ -162,7 +162,7 @@ class Schedule:
         if post.last_at_s is not None and glance.at_s < post.last_at_s:
             post = self._posts[camera] = _Post(post.patrols, cores=post.cores)  # its time began anew
         self._count(post, glance)
-        self._suspect(post, glance)
+        self._weigh(post, glance)
         if glance.decided:
             self._decide(post, glance.at_s)
         elif post.granted:
@@ -208,7 +208,7 @@ class Schedule:
             post.spent_cpu_s += glance.cpu_s
             post.spent_s += gap_s
 
-    def _suspect(self, post: _Post, glance: Glance) -> None:
+    def _weigh(self, post: _Post, glance: Glance) -> None:
         at_s = glance.at_s
         if glance.suspicion >= SUSPICIOUS:
             if post.spell_at_s is None:

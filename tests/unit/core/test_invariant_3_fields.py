@@ -95,7 +95,7 @@ def test_invariant_3_the_list_would_catch(name: str) -> None:
     ("kind", "wanted"),
     [
         (Region, "x0 y0 x1 y1"),
-        (FrameInfo, "camera at clock_s index width_px height_px keyframe"),
+        (FrameInfo, "camera at clock_s index width_px height_px keyframe skipped"),
         (Observation, "hazard confidence region"),
         (Look, "clock_s at confidence region sighted"),
         (

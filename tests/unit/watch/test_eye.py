@@ -369,9 +369,9 @@ def _suspicions(*script: dict[str, float], catalogue: Catalogue = AT_ONCE) -> li
 
 def test_suspicion_is_the_confidence_by_the_measure_of_the_rule() -> None:
     assert FLAME.enter == 0.5
-    assert _suspicions(NOTHING, {"flame": 0.25}, {"flame": 0.5}, {"flame": 0.75}, {"flame": 1.0}) == [
-        0.0, 0.25, 0.5, 0.75, 1.0,
-    ]  # fmt: skip
+    # Each by itself, for three hits would be a verdict, and then there is no more to suspect.
+    for sure in (0.0, 0.25, 0.5, 0.75, 1.0):
+        assert _suspicions(NOTHING, {"flame": sure}) == [0.0, sure]
     assert suspicion_of(0.9, replace(FLAME, enter=0.9)) == 0.5
     assert suspicion_of(0.45, replace(FLAME, enter=0.9)) == 0.25
     assert suspicion_of(1.0, replace(FLAME, enter=1.0)) == 1.0
