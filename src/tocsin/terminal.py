@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,10 @@ from rich.console import Console
 from tocsin import launch
 from tocsin.config import Config, Secrets, from_values, load
 
-out = Console()
+PIPED_COLUMNS = 120
+"""Into a file or a pipe there is no width to keep to; rich would take 80, and cut tables off."""
+
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS)
 err = Console(stderr=True)
 
 ConfigOption = Annotated[

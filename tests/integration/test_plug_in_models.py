@@ -180,7 +180,9 @@ class TestHub:
 def test_a_model_beside_a_film_is_watched_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the file to the end of the film, as `tocsin watch` does it; nobody answers at the centre."""
     film = write_video(tmp_path / "calm.mkv", CalmScene(), 3.0, fps=5.0)
-    camera = {"id": "cam-1", "source": str(film), "detectors": ["model:yard"]}
+    camera = {"id": "cam-1", "source": str(film), "detectors": ["model:yard"]} | {
+        "patrol_looks_per_s": 5.0,
+    }
     config = _config(tmp_path, _on_disk(tmp_path, yolo()), camera=[camera])
     eyes: list[Any] = []
     build: Callable[..., Any] = eye_of

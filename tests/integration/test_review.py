@@ -19,7 +19,7 @@ import tomli_w
 from tests.support.running import sharp_jpeg
 from tests.support.site import Site, after, an_edge
 
-from tocsin import cli
+from tocsin import cli, terminal
 from tocsin.config import from_values
 from tocsin.core.alarm import Alarm
 from tocsin.core.causes import Causes
@@ -268,7 +268,7 @@ class Terminal:
 def tocsin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
 ) -> Terminal:
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.out, "width", 200)
     monkeypatch.chdir(tmp_path)
     return Terminal(tmp_path, monkeypatch, capsys, database_url)
 

@@ -16,7 +16,7 @@ from typing import Final
 import cv2
 import structlog
 
-from tocsin.core.errors import PictureError, TocsinError
+from tocsin.core.errors import DetectorError, PictureError, TocsinError
 from tocsin.core.hazards import Catalogue, HazardCode
 from tocsin.core.observation import CameraId, CapStatus, PlaceId, SourceKind
 from tocsin.evaluate.duty import Duty
@@ -152,6 +152,9 @@ class Bench:
                         notes.edge(edge, self._duty.take(edge), looked)
         finally:
             source.close()
+        if eye.failing:
+            # Left out of its looks, it would pass for a detector that misses everything.
+            raise DetectorError(eye.failing)
         labels = {label for one in detectors for label in one.labels}
         thresholds = self._thresholds(hazard for hazard in HAZARDS if hazard in labels)
         return replace(
