@@ -37,6 +37,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tocsin.config_water import GaugeSection
 from tocsin.core.dispatch import (
     Contact,
     Escalation,
@@ -170,6 +171,7 @@ class Camera(_Section):
     looks_per_s: float = Field(default=5.0, ge=0.2, le=30, allow_inf_nan=False)
     loop: bool = False
     detectors: tuple[Literal["fire", "picture"], ...] = Field(default=("fire", "picture"), min_length=1)
+    gauge: tuple[GaugeSection, ...] = Field(default=(), max_length=8)
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:

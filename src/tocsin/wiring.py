@@ -24,6 +24,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, PlaceId, SourceKind
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.picture import PictureDetector
+from tocsin.detectors.waterline import WaterlineDetector
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
@@ -213,11 +214,18 @@ def server_of(centre: Centre, host: str, port: int) -> CentreServer:
     return CentreServer(config, centre.house.live)
 
 
-def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
-    """A camera's detectors, each checked against the catalogue (invariant 3)."""
+def detectors_of(camera: Camera) -> list[Detector]:
+    """What looks at that camera's pictures."""
     # The picture detector always runs: without it a covered lens would pass for a calm place.
     detectors = [_DETECTORS[name]() for name in dict.fromkeys((*camera.detectors, "picture"))]
-    return Eye(CameraId(camera.id), address, detectors, catalogue)
+    if camera.gauge:
+        detectors.append(WaterlineDetector([section.gauge() for section in camera.gauge]))
+    return detectors
+
+
+def eye_of(camera: Camera, catalogue: Catalogue, address: Address) -> Eye:
+    """A camera's detectors, each checked against the catalogue (invariant 3)."""
+    return Eye(CameraId(camera.id), address, detectors_of(camera), catalogue)
 
 
 def build_watcher(
