@@ -39,6 +39,7 @@ from pydantic_settings import (
 
 from tocsin.config_feedback import CauseSection, Thresholds
 from tocsin.config_models import DetectorName, ModelSection, check_models
+from tocsin.config_water import GaugeSection
 from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
     Contact,
@@ -176,6 +177,7 @@ class Camera(_Section):
     stare_looks_per_s: float = Field(default=10.0, ge=1, le=30, allow_inf_nan=False)
     loop: bool = False
     detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
+    gauge: tuple[GaugeSection, ...] = Field(default=(), max_length=8)
     threshold: Thresholds = {}
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ from tocsin.detectors.layouts import Layout
 from tocsin.detectors.onnx import Model, ModelSpec, OnnxDetector, check_sum
 from tocsin.detectors.picture import PictureDetector
 from tocsin.detectors.runtime import read_model
+from tocsin.detectors.waterline import WaterlineDetector
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
@@ -273,7 +274,8 @@ class Detectors:
         models = [
             OnnxDetector(self._model(wanted)) for wanted in dict.fromkeys(used_models(camera.detectors))
         ]
-        return [*(_DETECTORS[name]() for name in names), *models]
+        water = [WaterlineDetector([section.gauge() for section in camera.gauge])] if camera.gauge else []
+        return [*(_DETECTORS[name]() for name in names), *water, *models]
 
     def _model(self, wanted: str) -> Model:
         if wanted not in self._models:

@@ -27,11 +27,13 @@ from tocsin.channels.webhook import signature, signing_key
 from tocsin.cli import app
 from tocsin.config import Config, HazardSection, Secrets, from_values
 from tocsin.core.errors import TocsinError
+from tocsin.core.gauge import Gauge, Point
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import Edge
 from tocsin.core.sight import Heartbeat
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.picture import PictureDetector
+from tocsin.detectors.waterline import WaterlineDetector
 from tocsin.flows.operate import OUTCOMES, SHELVE_REASONS
 from tocsin.wire import Codec, edge_codec, heartbeat_codec
 
@@ -315,8 +317,9 @@ def test_a_page_without_its_markers_is_refused(times: int) -> None:
 
 def test_the_hazards_page_names_what_the_detectors_look_for() -> None:
     text = (REFERENCE / "hazards.md").read_text(encoding="utf-8")
-    for detector in (FireDetector(), PictureDetector()):
-        item = re.search(rf"- the `{detector.name}` detector: (.*?);", text, re.DOTALL)
+    gauge = Gauge(Point(0.5, 0.9), Point(0.5, 0.1), 0.05, 0.6)
+    for detector in (FireDetector(), PictureDetector(), WaterlineDetector([gauge])):
+        item = re.search(rf"- the `{detector.name}` detector[^:]*: (.*?);", text, re.DOTALL)
         assert item is not None, detector.name
         assert set(re.findall(r"`([a-z-]+)`", item[1])) == set(detector.labels)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import cv2
 import numpy as np
 import pytest
+from benchmarks.tampering import Draw, cloth, fog, night, turned
 
 from tocsin.core.hazards import Catalogue, Signal
 from tocsin.core.observation import CameraId, FrameInfo
@@ -212,6 +214,73 @@ def test_dark_and_bright_pictures_are_seen(level: int, trouble: str) -> None:
 
 def test_a_dark_hall_with_a_lamp_is_not_too_dark() -> None:
     assert not troubles(shown(calm("headlights"), 10))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [turned(0.02), turned(0.04, 0.03), turned(degrees=3), turned(degrees=10)],
+    ids=["2 %", "4 and 3 %", "3 degrees", "10 degrees"],
+)
+@pytest.mark.parametrize("fps", [5, 1])
+def test_a_camera_that_was_turned_a_little_is_seen(change: Draw, fps: float) -> None:
+    found = troubles(shown(calm(), 26, lambda picture: change(picture, 9.0), (12, 99), fps))
+    assert set(found) == {"camera-moved"}
+    assert 12 < found["camera-moved"][0] < 19
+
+
+def test_a_mast_that_sways_is_not_moved() -> None:
+    scene = calm()
+    sways = [turned(0.02 * math.sin(1.7 * k)) for k in range(150)]
+    assert not troubles((k / 5, sways[k](scene.render(k / 5), 9.0)) for k in range(150))
+
+
+def test_one_look_a_second_sees_what_five_see() -> None:
+    for change, trouble in ((taped, "camera-covered"), (blurred, "camera-blurred"), (moved, "camera-moved")):
+        found = troubles(shown(calm(), 30, change, (12, 99), fps=1))
+        assert set(found) == {trouble}
+        assert 12 <= found[trouble][0] < 18
+
+
+@pytest.mark.parametrize("rate", [5, 1])
+@pytest.mark.parametrize("left", [(0.4, 0.05), (0.15, 0.02)], ids=["fog", "thick fog"])
+def test_fog_that_comes_within_seconds_is_not_a_cover(left: tuple[float, float], rate: int) -> None:
+    scene, drawn = calm(), fog(8.0, *left)
+
+    def view(t_s: float) -> Picture:
+        return drawn(scene.render(t_s), t_s - 10) if t_s > 10 else scene.render(t_s)
+
+    assert not troubles((k / rate, view(k / rate)) for k in range(30 * rate))
+
+
+@pytest.mark.parametrize("lamps", [True, False])
+def test_the_light_going_out_at_once_is_no_cover(lamps: bool) -> None:
+    scene, drawn = calm(), night(1.0, 0.12, lamps)
+
+    def view(t_s: float) -> Picture:
+        return drawn(scene.render(t_s), t_s - 10) if t_s > 10 else scene.render(t_s)
+
+    assert set(troubles((k / 5, view(k / 5)) for k in range(120))) <= {"camera-dark"}
+
+
+def test_a_lens_that_was_covered_before_the_start_is_seen_after_a_minute_and_its_end_too() -> None:
+    detector, scene, cover = PictureDetector(), calm(), cloth(70)
+    found = troubles(((float(k), cover(scene.render(k), 9.0 + k)) for k in range(90)), detector)
+    assert set(found) == {"camera-covered"}
+    assert 55 < found["camera-covered"][0] < 75
+    assert not troubles(((90 + k / 5, scene.render(90 + k / 5)) for k in range(50)), detector)
+    later = troubles(((100 + k / 5, taped(scene.render(100 + k / 5))) for k in range(30)), detector)
+    assert set(later) == {"camera-covered"}, "and the view behind it is learned as its own"
+
+
+@pytest.mark.parametrize("weather", ["night", "fog"])
+def test_a_start_at_night_or_in_fog_is_no_cover(weather: Weather) -> None:
+    scene = calm(weather)
+    assert not troubles((float(k), scene.render(80.0 + k)) for k in range(100))
+
+
+def test_a_start_in_thick_fog_is_no_cover() -> None:
+    scene, drawn = calm(), fog(1.0, 0.15, 0.02)
+    assert not troubles((float(k), drawn(scene.render(k), 2.0 + k)) for k in range(100))
 
 
 def test_a_view_that_never_settles_is_not_judged() -> None:
