@@ -1,7 +1,7 @@
 """Writes the shipped files: `python -m training.export --network DIR/network.pt --verdict verdict.json`.
 
-`src/tocsin/detectors/fire.onnx` and `fire.json`. The network keeps float32: at this size int8 was not
-faster on the CPUs at hand, and costs quality.
+`src/tocsin/detectors/fire.onnx` and `fire.json`. The network keeps float32: int8 has not
+been measured yet.
 """
 
 from __future__ import annotations
