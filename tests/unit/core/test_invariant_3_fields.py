@@ -45,6 +45,7 @@ ALLOWED = {
     ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
     ("FrameInfo", "height_px"): "the picture's",
+    ("Gauge", "name"): "the gauge's, for whoever drew it",
     ("Hazard", "family"): "a family of hazards",
     ("Hazard", "name"): "the hazard's",
     ("HazardOverride", "name"): "the hazard's",
