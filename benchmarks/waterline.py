@@ -30,6 +30,8 @@ from tocsin.watch.rules import rule_for
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WRONG = 0.1
 """Of the line: a reading that is told and is further off than this is a wrong one."""
+EARLY = 0.03
+"""Of the line: an alarm at a level so little below the limit is not a false one."""
 
 
 @dataclass
@@ -43,19 +45,20 @@ class Result:
     errors: list[float] = field(default_factory=list[float])
     alarms_s: list[float] = field(default_factory=list[float])
     crossed_s: float | None = None
+    early_s: float | None = None
     ms: float = 0.0
 
     @property
     def false_alarms(self) -> int:
-        """Alarms while the level was below the limit (a second early at most is none)."""
-        return sum(self.crossed_s is None or at_s < self.crossed_s - 1 for at_s in self.alarms_s)
+        """Alarms while the level was below the limit by more than EARLY."""
+        return sum(self.early_s is None or at_s < self.early_s for at_s in self.alarms_s)
 
     @property
     def delay_s(self) -> float | None:
-        """From the limit to the alarm, the rule's on-delay included."""
-        if self.crossed_s is None:
+        """From the limit to the alarm, the rule's on-delay included; below 0 if it came a little early."""
+        if self.crossed_s is None or self.early_s is None:
             return None
-        after = [at_s - self.crossed_s for at_s in self.alarms_s if at_s >= self.crossed_s - 1]
+        after = [at_s - self.crossed_s for at_s in self.alarms_s if at_s >= self.early_s]
         return min(after, default=None)
 
 
@@ -74,6 +77,8 @@ def play(scene: WaterScene, seconds: int, per_s: float = 1.0) -> Result:
         true = min(1.0, max(0.0, scene.level(t_s)))
         if true >= GAUGE.limit and result.crossed_s is None:
             result.crossed_s = t_s
+        if true >= GAUGE.limit - EARLY and result.early_s is None:
+            result.early_s = t_s
         reading = detector.readings[0]
         result.looks += 1
         if reading.confidence >= LEAST_CONFIDENCE:

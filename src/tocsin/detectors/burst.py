@@ -80,9 +80,11 @@ class Burst:
 
     def __init__(self) -> None:
         self._looks: deque[_Look] = deque(maxlen=MOST_LOOKS)
+        self._motion: tuple[NDArray[np.int16], Map, Level] | None = None
 
     def clear(self) -> None:
         self._looks.clear()
+        self._motion = None
 
     def add(self, clock_s: float, maps: Map, level: Level) -> None:
         """One more look: likelihoods (hazards, rows, columns) 0 to 1, and brightness (112, 160)."""
@@ -91,6 +93,7 @@ class Burst:
             step = level.astype(np.int16) - self._looks[-1].level
             step -= np.int16(np.median(step[::4, ::4]))  # exposure and lamps move everything alike
         self._looks.append(_Look(clock_s, maps, level, step))
+        self._motion = None
         while len(self._looks) > PATROL_KEEP and clock_s - self._looks[0].clock_s > KEEP_S:
             self._looks.popleft()
 
@@ -111,9 +114,7 @@ class Burst:
             cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST)
             > 0
         )
-        later = list(self._looks)[1:]
-        steps = np.stack([look.step for look in later if look.step is not None])
-        change = np.abs(steps).mean(axis=0, dtype=np.float32)
+        steps, change, levels = self._motion = self._motion or self._moved()
         inside = float(np.percentile(change[samples], STRONG)) if samples.any() else 0.0
         outside = float(np.percentile(change[~samples], STRONG)) if not samples.all() else 0.0
         area = np.maximum(1.0, (stack > HOT_SHARE * max(mean.max(), 0.2)).sum(axis=(1, 2)))
@@ -126,9 +127,15 @@ class Burst:
             stands_out=float(np.log((inside + 0.5) / (outside + 0.5))),
             turns=_turns(steps[:, samples]),
             grows=grows,
-            rises=_rises(np.stack([look.level for look in later]), steps, samples),
+            rises=_rises(levels, steps, samples),
         )
         return figures, region_of(hot)
+
+    def _moved(self) -> tuple[NDArray[np.int16], Map, Level]:
+        """Steps, their mean size and the levels they led to: the same for each hazard of a look."""
+        later = list(self._looks)[1:]
+        steps = np.stack([look.step for look in later if look.step is not None])
+        return steps, np.abs(steps).mean(axis=0, dtype=np.float32), np.stack([look.level for look in later])
 
 
 def _top(one: Map, count: int) -> float:

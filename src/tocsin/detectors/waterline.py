@@ -58,7 +58,7 @@ ALIKE: Final = (0.35, 0.75)  # not the dry wall, surely the dry wall
 # Where the rows are divided.
 NEAR: Final = 14  # rows below and above the line that must tell
 EDGE: Final = 3  # rows at an end of the line: what lies beyond cannot tell
-TELLS: Final = (0.15, 0.5)  # their mean sign: tells nothing, tells surely
+TELLS: Final = (0.2, 0.6)  # their mean sign: tells nothing, tells surely
 CONTRARY: Final = (4.0, 10.0)  # rows of water above the line or dry below it: few, too many
 CLEAR_SIGN: Final = 0.25  # a weaker sign is not contrary to anything
 LEAST_SIGNS: Final = 0.08  # mean sign below which nothing is known
@@ -69,7 +69,8 @@ SURE_TO_LEARN: Final = 0.6
 STEADY: Final = 0.06  # of the line, between the levels that restlessness alone tells
 STEADY_LOOKS: Final = 10
 MARGIN: Final = 6  # rows above the line that are splashed, and not learned
-LEARN_S: Final = 60.0  # time constant
+LEARN_S: Final = 60.0  # time constant where motion shows the water
+FOLLOW_S: Final = 1800.0  # and where it does not
 LEARNED_S: Final = 8.0  # after so long a row is known
 STILL_S: Final = 30.0  # with nothing moving, the whole line is learned
 
@@ -250,7 +251,8 @@ class LevelReader:
         dry = np.zeros(ROWS, np.bool_)
         self._moving.append(moving)
         lines = [line for line, sure in self._moving if sure >= SURE_TO_LEARN]
-        if len(lines) == self._moving.maxlen and max(lines) - min(lines) < STEADY:
+        moved = len(lines) == self._moving.maxlen and max(lines) - min(lines) < STEADY
+        if moved:
             # What lies still above what moves is dry, whatever it looked like before: other light.
             dry = (index > moving[0] * ROWS + MARGIN) & (moves < 0.0)
         elif found[1] >= SURE_TO_LEARN:
@@ -261,7 +263,10 @@ class LevelReader:
             self._dry = usual.copy()
         if np.abs(moves).max() > CLEAR_SIGN:
             self._stirred_s = clock_s
-        rate = np.where(self._known_s > 0.0, 1.0 - np.exp(-gap_s / LEARN_S), 1.0) * dry
+        # Without motion that shows where the water is, only the light is followed: the mirrored wall in
+        # calm water creeps along with the level, and must not be learned row by row.
+        follow_s = LEARN_S if moved else FOLLOW_S
+        rate = np.where(self._known_s > 0.0, 1.0 - np.exp(-gap_s / follow_s), 1.0) * dry
         self._dry += rate[:, None].astype(np.float32) * (usual - self._dry)
         self._known_s += np.where(dry, np.float32(gap_s), np.float32(0.0))
 
@@ -275,11 +280,11 @@ class LevelReader:
         low, high = np.percentile(levels, (20, 80))
         confidence = float(np.mean([c for _, _, c in self._lines])) * (1.0 - ramp(float(high - low), *APART))
         line = round(level * ROWS)
-        if line <= EDGE and not self._met:
+        if line < NEAR and not self._met:
             confidence = min(confidence, DRY_OR_CALM)
         elif self._sudden(line, moves):
             confidence = 0.0
-        self._met = self._met or (line > EDGE and confidence >= LEAST_CONFIDENCE)
+        self._met = self._met or (line >= NEAR and confidence >= LEAST_CONFIDENCE)
         return Reading(level, confidence)
 
     def _sudden(self, line: int, moves: Rows) -> bool:
