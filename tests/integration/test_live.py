@@ -218,6 +218,7 @@ def test_a_page_that_goes_away_is_forgotten(centre: RunningCentre) -> None:
     streams = centre.centre.house.live._streams  # pyright: ignore[reportPrivateUsage]
     with centre.staff("ana") as ana:
         with ana.stream("GET", "/live") as response:
-            next(response.iter_lines())
+            lines = response.iter_lines()  # held: a generator that is dropped closes its connection
+            next(lines)
             until(lambda: len(streams) == 1, "it is known")
         until(lambda: not streams, "it is forgotten")
