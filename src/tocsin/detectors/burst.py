@@ -8,7 +8,7 @@ a sunset and a vest are likely in one picture, too, but a lamp does not flicker 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Final, cast
 
 import cv2
@@ -73,6 +73,14 @@ class _Look:
     maps: Map
     level: Level
     step: NDArray[np.int16] | None
+    odds: dict[tuple[int, int], float] = field(default_factory=dict[tuple[int, int], float])
+
+    def likely(self, which: int, pooled: int) -> float:
+        """Log odds of a hazard's likeliest cells; worked out once, though a look is in thirty bursts."""
+        found = self.odds.get((which, pooled))
+        if found is None:
+            found = self.odds[which, pooled] = _odds(_top(self.maps[which], pooled))
+        return found
 
 
 class Burst:
@@ -102,12 +110,16 @@ class Burst:
         """Whether there is enough of it for a verdict."""
         return len(self._looks) >= LEAST_LOOKS and self._looks[-1].clock_s - self._looks[0].clock_s >= LEAST_S
 
+    def shows(self, which: int, pooled: int, least: float) -> bool:
+        """Whether any look's likeliest cells, mean, reach `least`: else no verdict is worth its time."""
+        return any(look.likely(which, pooled) >= _odds(least) for look in self._looks)
+
     def figures(self, which: int, pooled: int) -> tuple[Figures, Region]:
         """Of one hazard; `pooled` cells make a picture's likelihood. Only when it `tells`."""
         stack = np.stack([look.maps[which] for look in self._looks])
         mean = stack.mean(axis=0)
         likely = _odds(_top(mean, pooled))
-        each = np.array([_odds(_top(one, pooled)) for one in stack])
+        each = [look.likely(which, pooled) for look in self._looks]
         hot = _hot(mean)
         near = cv2.dilate(hot, np.ones((3, 3), np.uint8)) > 0
         samples = (
@@ -122,7 +134,7 @@ class Burst:
         grows = float(np.log(area[-half:].mean()) - np.log(area[:half].mean()))
         figures = Figures(
             likely=likely,
-            wanders=float(each.mean()) - likely,
+            wanders=float(np.mean(each)) - likely,
             flickers=float(np.log1p(inside)),
             stands_out=float(np.log((inside + 0.5) / (outside + 0.5))),
             turns=_turns(steps[:, samples]),
@@ -165,13 +177,14 @@ def region_of(hot: NDArray[np.uint8]) -> Region:
 
 def _turns(steps: NDArray[np.int16]) -> float:
     """Of the (steps, samples) of a place: turns a step, of its liveliest samples."""
-    heading = np.zeros(steps.shape[1], np.int8)
-    turns = np.zeros(steps.shape[1], np.int32)
-    for step in steps:
-        way = (step > SWING_LEVELS).astype(np.int8) - (step < -SWING_LEVELS).astype(np.int8)
-        turns += way * heading < 0
-        heading = np.where(way != 0, way, heading).astype(np.int8)
-    return float(np.percentile(turns, STRONG)) / len(steps) if turns.size else 0.0
+    if not steps.size:
+        return 0.0
+    way = (steps > SWING_LEVELS).astype(np.int8) - (steps < -SWING_LEVELS).astype(np.int8)
+    # Each swing against the last one before it, however many steps without any lie between.
+    index = np.where(way != 0, np.arange(len(way), dtype=np.int32)[:, None], 0)
+    last = np.maximum.accumulate(index, axis=0)[:-1]
+    turns = (way[1:] * np.take_along_axis(way, last, axis=0) < 0).sum(axis=0)
+    return float(np.percentile(turns, STRONG)) / len(steps)
 
 
 def _rises(levels: Level, steps: NDArray[np.int16], samples: NDArray[np.bool_]) -> float:

@@ -38,6 +38,9 @@ MAX_GAP_S: Final = 4.0  # after a longer gap everything earlier is forgotten
 LEAST_CONFIDENCE: Final = 0.05  # below this nothing is said
 MOST_BOXES: Final = 20
 
+NEAR_SUSPICIOUS: Final = 0.7
+"""A burst in which no look comes so near to being suspicious is not weighed: none such was ever a hit on the
+scenes left out, and most hazards of most looks need no more."""
 PATROL_SUSPICIOUS: Final = 0.3
 PATROL_MOST: Final = 0.45
 """What one look can say alone: from 0.3 on it is suspicious (see `watch.scheduler`), and never 0.5, a hit."""
@@ -158,7 +161,9 @@ class FireDetector:
 
     def _judge(self, verdict: Verdict, map_: Map) -> Observation:
         alone = verdict.suspicion(likelihood(map_, verdict.pooled))
-        if self._burst.tells:
+        if self._burst.tells and self._burst.shows(
+            verdict.channel, verdict.pooled, NEAR_SUSPICIOUS * verdict.suspicious
+        ):
             figures, region = self._burst.figures(verdict.channel, verdict.pooled)
             sure = verdict.confidence(figures)
             if sure >= alone:
