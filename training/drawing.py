@@ -223,7 +223,7 @@ def add_smoke(picture: Picture, bank: Bank, rng: np.random.Generator) -> Drawn |
 # What is often taken for fire or smoke.
 
 
-def _disc(picture: Picture, x: float, y: float, radius: float, colour: Field, halo: float) -> None:
+def disc(picture: Picture, x: float, y: float, radius: float, colour: Field, halo: float) -> None:
     reach = radius * (1 + 4 * halo)
     left, right = max(0, int(x - reach)), min(picture.shape[1], int(x + reach) + 2)
     top, bottom = max(0, int(y - reach)), min(picture.shape[0], int(y + reach) + 2)
@@ -259,9 +259,9 @@ def lights(picture: Picture, rng: np.random.Generator) -> None:
             np.exp(rng.uniform(np.log(1.2), np.log(14))),
         )
         halo = rng.uniform(0, 0.6)
-        _disc(picture, x, y, radius, colour, halo)
+        disc(picture, x, y, radius, colour, halo)
         if rng.random() < 0.6:
-            _disc(picture, x + radius * rng.uniform(3, 8), y + rng.uniform(-2, 2), radius, colour, halo)
+            disc(picture, x + radius * rng.uniform(3, 8), y + rng.uniform(-2, 2), radius, colour, halo)
 
 
 def low_sun(picture: Picture, rng: np.random.Generator) -> None:
@@ -274,12 +274,12 @@ def low_sun(picture: Picture, rng: np.random.Generator) -> None:
     light = np.exp(-far2 / (reach * reach))[..., None] * warm * rng.uniform(0.3, 0.95)
     picture[:] = _screen(picture, light)
     if rng.random() < 0.7:
-        _disc(picture, x, y, rng.uniform(4, 22), _colour(200, 240, 255), 0.5)
+        disc(picture, x, y, rng.uniform(4, 22), _colour(200, 240, 255), 0.5)
     if rng.random() < 0.4:
         for step in rng.uniform(-0.5, 1.8, int(rng.integers(2, 5))):
             gx, gy = x + (w / 2 - x) * step * 1.4, y + (h / 2 - y) * step * 1.4
             colour = rng.uniform(20, 110, 3).astype(np.float32)
-            _disc(picture, float(gx), float(gy), rng.uniform(3, 16), colour, 0.1)
+            disc(picture, float(gx), float(gy), rng.uniform(3, 16), colour, 0.1)
 
 
 def fog(picture: Picture, rng: np.random.Generator) -> None:
@@ -335,10 +335,10 @@ def warm_things(picture: Picture, rng: np.random.Generator) -> None:
         part[:] = (part * (1 - cover) + np.clip(hue * shade, 0, 255) * cover).astype(np.uint8)
 
 
-def glitter(picture: Picture, rng: np.random.Generator) -> None:
-    """Sun on water or wet ground: many small sparks in a band."""
+def glitter(picture: Picture, rng: np.random.Generator, band: tuple[float, ...] | None = None) -> None:
+    """Sun on water or wet ground: many small sparks in a band (its top, height and middle, in px)."""
     h, w = picture.shape[:2]
-    top, tall, middle = rng.uniform(0.3, 0.8) * h, rng.uniform(0.1, 0.5) * h, rng.uniform(0, w)
+    top, tall, middle = band or (rng.uniform(0.3, 0.8) * h, rng.uniform(0.1, 0.5) * h, rng.uniform(0, w))
     sparks = np.zeros((h, w), np.uint8)
     for _ in range(int(rng.integers(80, 500))):
         x, y = int(rng.normal(middle, w * 0.15)), int(top + rng.random() * tall)
@@ -364,7 +364,7 @@ def glints(picture: Picture, rng: np.random.Generator) -> None:
         x, y, radius = rng.uniform(0, w), rng.uniform(0.2 * h, h), rng.uniform(0.8, 3.5)
         warm = _colour(rng.uniform(170, 255), rng.uniform(215, 255), 255)
         if rng.random() < 0.5:
-            _disc(picture, x, y, radius, warm, rng.uniform(0, 0.4))
+            disc(picture, x, y, radius, warm, rng.uniform(0, 0.4))
         else:
             angle, far = rng.normal(0, 0.4), rng.uniform(4, 24)
             end = int(x + np.cos(angle) * far), int(y + np.sin(angle) * far)
@@ -375,7 +375,7 @@ def welding(picture: Picture, rng: np.random.Generator) -> None:
     """An arc: a blue-white point that burns out the sensor, with a star and sparks."""
     h, w = picture.shape[:2]
     x, y, radius = rng.uniform(0, w), rng.uniform(0.2 * h, h), rng.uniform(2, 9)
-    _disc(picture, x, y, radius, _colour(255, 240, 225), rng.uniform(0.4, 0.9))
+    disc(picture, x, y, radius, _colour(255, 240, 225), rng.uniform(0.4, 0.9))
     for _ in range(int(rng.integers(0, 14))):
         angle, far = rng.uniform(0, np.pi), rng.uniform(radius, radius * 7)
         end = int(x + np.cos(angle) * far), int(y + np.sin(angle) * far)
