@@ -1,7 +1,6 @@
 """Writes the shipped files: `python -m training.export --network DIR/network.pt --verdict verdict.json`.
 
-`src/tocsin/detectors/fire.onnx` and `fire.json`. The network keeps float32: int8 has not
-been measured yet.
+`src/tocsin/detectors/fire.onnx` and `fire.json`. The network keeps float32: int8 was slower (`quantise`).
 """
 
 from __future__ import annotations
