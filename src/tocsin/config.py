@@ -38,6 +38,7 @@ from pydantic_settings import (
 )
 
 from tocsin.config_feedback import CauseSection, Thresholds
+from tocsin.config_metrics import MetricsText
 from tocsin.config_models import DetectorName, ModelSection, check_models
 from tocsin.config_water import GaugeSection
 from tocsin.core.causes import Causes
@@ -147,6 +148,7 @@ class WatcherSection(_Section):
     data_dir: Path = Path("tocsin-data/watcher")
     stare_s: float = Field(default=4.0, ge=1, le=60, allow_inf_nan=False)
     stare_share: float = Field(default=0.5, gt=0, le=1, allow_inf_nan=False)
+    metrics: MetricsText = ""
 
 
 class Place(_Section):
@@ -284,6 +286,7 @@ class Secrets(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="ignore", env_ignore_empty=True)
 
     watcher_token: SecretStr | None = None
+    metrics_token: SecretStr | None = None
     email_password: SecretStr | None = None
     webhook_secret: SecretStr | None = None
     database_password: SecretStr | None = None

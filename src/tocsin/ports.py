@@ -311,6 +311,10 @@ class Pages(Protocol):
         """When the earliest due page is to be sent."""
         ...
 
+    async def backlog(self) -> tuple[int, datetime | None]:
+        """How many pages are due, and when the earliest of them was or is to be sent, tried before or not."""
+        ...
+
 
 class Journal(Protocol):
     async def write(self, *entries: JournalEntry) -> None: ...

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +20,7 @@ from tocsin.channels.email import EmailChannel, EmailSettings
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Camera, Config, Secrets, camera_credentials
+from tocsin.config_metrics import address_of, checked_token
 from tocsin.config_models import ModelSection, used_models
 from tocsin.core.errors import ConfigError
 from tocsin.core.hazards import Catalogue
@@ -46,8 +45,12 @@ from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Eye
+from tocsin.watch.figures import WatcherReport
+from tocsin.watch.load import cores
+from tocsin.watch.metrics import registry_of
 from tocsin.watch.scheduler import Budget, Stares
 from tocsin.watch.sender import CentreClient, Sender
+from tocsin.watch.serving import MetricsServer
 from tocsin.watch.spool import Spool
 from tocsin.watch.supervisor import SILENT_AFTER_S, Supervisor
 from tocsin.watch.worker import CameraWorker
@@ -173,6 +176,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         live=live,
         secure_cookies=config.centre.console_url.startswith("https://"),
         failing_loops=background.failing,
+        metrics_token=checked_token(secrets.metrics_token),
+        pages_done=delivery.done,
     )
     webhook = channels.get("webhook")
 
@@ -354,14 +359,17 @@ def build_watcher(
         clock,
         status=config.site.status,
         disk_free_share=partial(free_share, config.watcher.data_dir),
+        make_metrics=_metrics_of(config, secrets),
     )
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _metrics_of(
+    config: Config, secrets: Secrets
+) -> Callable[[Callable[[], WatcherReport]], MetricsServer] | None:
+    address, token = address_of(config.watcher.metrics), checked_token(secrets.metrics_token)
+    if address is None:
+        return None
+    return lambda report: MetricsServer(address, registry_of(report), token)
 
 
 def _open(

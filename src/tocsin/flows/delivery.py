@@ -7,6 +7,7 @@ when its lease runs out, with the same id (invariant 1). Escalation is a deadlin
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -73,6 +74,11 @@ class Delivery:
         self._clock = clock
         self._flying: set[asyncio.Task[PageState]] = set()
         self._faults: list[BaseException] = []
+        self._done: Counter[tuple[str, str]] = Counter()
+
+    def done(self) -> Mapping[tuple[str, str], int]:
+        """Tries to send a page since the start, by channel and by what they left the page as."""
+        return dict(self._done)
 
     async def work(self, now: datetime) -> Worked:
         """One whole round: escalate what is due, send a batch side by side, wait for all of it."""
@@ -150,6 +156,11 @@ class Delivery:
         return len(due)
 
     async def _deliver(self, claimed: ClaimedPage, now: datetime) -> PageState:
+        state = await self._tried(claimed, now)
+        self._done[claimed.page.channel, state.value] += 1
+        return state
+
+    async def _tried(self, claimed: ClaimedPage, now: datetime) -> PageState:
         page, alarm = claimed.page, claimed.alarm
         if not alarm.wants_pages(now) or alarm.round != page.round:
             why = "no longer wanted: a new round of pages began"

@@ -341,6 +341,11 @@ class SqlPages:
         run_at = case((table.c.attempts == 0, at_once), else_=table.c.run_at)
         return await self._connection.scalar(select(func.min(run_at, type_=schema.Instant)).where(_IS_DUE))
 
+    async def backlog(self) -> tuple[int, datetime | None]:
+        earliest = func.min(schema.pages.c.run_at, type_=schema.Instant)
+        count, run_at = (await self._connection.execute(select(func.count(), earliest).where(_IS_DUE))).one()
+        return count, run_at
+
 
 class SqlJournal:
     def __init__(self, connection: AsyncConnection) -> None:

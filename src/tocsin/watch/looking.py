@@ -15,13 +15,19 @@ from tocsin.watch.scheduler import Glance, Stares
 class Looked:
     """One frame and what came of it; `staring`: it was asked for by a stare.
 
-    `cpu_s`: this thread's CPU time since the look before was told, decoding and detectors included.
+    `cpu_s`: this thread's CPU time since the look before was told, decoding and detectors included;
+    `detect_cpu_s`: the part of it that the detectors took, with what is remembered for evidence.
     """
 
     frame: Frame
     seen: Seen
     staring: bool
     cpu_s: float
+    detect_cpu_s: float = 0.0
+
+    @property
+    def decode_cpu_s(self) -> float:
+        return self.cpu_s - self.detect_cpu_s
 
 
 def looks(
@@ -36,9 +42,11 @@ def looks(
     stares.interrupted(camera)
     spent_s = cpu_s()
     for frame in source.frames():
+        decoded_s = cpu_s()
         staring = stares.staring(camera)
         seen = eye.look(frame)
-        took_s, spent_s = cpu_s() - spent_s, cpu_s()
-        yield Looked(frame, seen, staring, took_s)
+        begun_s, spent_s = spent_s, cpu_s()
+        took_s = spent_s - begun_s
+        yield Looked(frame, seen, staring, took_s, spent_s - decoded_s)
         info = frame.info
         stares.looked(camera, Glance(info.clock_s, seen.suspicion, seen.decided, took_s, info.skipped))

@@ -6,19 +6,23 @@ import contextlib
 import resource
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 
-from tocsin.core.hazards import Catalogue
+from tocsin.core.errors import StoreError
+from tocsin.core.hazards import Catalogue, Signal
 from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.core.persistence import Look
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight
 from tocsin.ports import Clock
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
+from tocsin.watch.figures import CameraReport, WatcherReport
+from tocsin.watch.load import LoadMeter, Sample, cores, headroom, sample
 from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import Sender
+from tocsin.watch.serving import MetricsServer
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
 
@@ -44,6 +48,15 @@ class Post:
     silence: Watched
     health: CameraHealth | None = field(default=None)
 
+    def age_s(self, now_s: float) -> float:
+        """Since the last analysed frame, or since the beginning if there was none."""
+        seen_s = self.worker.progress.last_look_clock_s
+        return now_s - (self.began_s if seen_s is None else seen_s)
+
+    @property
+    def limit_s(self) -> float | None:
+        return None if self.worker.progress.ended else self.silent_after_s
+
 
 class Supervisor:
     """Owns the threads of one watcher. The tick runs in the caller's thread."""
@@ -61,7 +74,10 @@ class Supervisor:
         *,
         status: CapStatus,
         disk_free_share: Callable[[], float],
+        make_metrics: Callable[[Callable[[], WatcherReport]], MetricsServer] | None = None,
+        load_sample: Callable[[], Sample] = sample,
     ) -> None:
+        """`make_metrics`: who serves what `report` says, if anybody is to."""
         self._name = name
         self._catalogue = catalogue
         self._spool = spool
@@ -78,6 +94,9 @@ class Supervisor:
             Post(worker, shown, address, silent_after_s, began_s, Watched(silent))
             for worker, shown, address, silent_after_s in posts
         ]
+        self._load_sample = load_sample
+        self._meter = LoadMeter(cores())
+        self._metrics = make_metrics(self.report) if make_metrics is not None else None
         self._sender = make_sender(self.heartbeat)
         self._stop = threading.Event()
 
@@ -90,6 +109,8 @@ class Supervisor:
         for post in self._posts:
             post.worker.start()
         self._sender.start()
+        if self._metrics is not None:
+            self._metrics.start()
         ended = False
         try:
             while not self._stop.wait(TICK_S):
@@ -116,13 +137,13 @@ class Supervisor:
     def tick(self) -> None:
         """Looks after every camera's silence and the disk; none of it depends on a camera's thread."""
         self._emitter.flush()
+        self._meter.take(self._load_sample())
         now_s, now = self._clock.monotonic_s(), self._clock.now()
         for post in self._posts:
-            progress = post.worker.progress
-            if progress.ended:
+            if post.worker.progress.ended:
                 continue
-            seen_s = progress.last_look_clock_s or post.began_s
-            silent = now_s - seen_s > post.silent_after_s
+            silent = post.age_s(now_s) > post.silent_after_s
+            post.worker.figures.stalled(silent)
             self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
         free = self._disk_free_share()
         if now_s - self._told_s >= TELL_S:
@@ -143,26 +164,51 @@ class Supervisor:
             looking=self._stares.figures(),
         )
 
+    def report(self) -> WatcherReport:
+        """What the metrics say, for any thread."""
+        now_s = self._clock.monotonic_s()
+        cameras = tuple(self._camera_report(post, now_s) for post in self._posts)
+        behind = any(one.looks.skipped_last_minute for one in cameras)
+        seeing = sum(one.limit_s is not None and one.looks.age_s <= one.limit_s for one in cameras)
+        spooled = refused = free = None
+        with contextlib.suppress(StoreError):
+            counts = self._spool.counts()
+            spooled, refused = counts.waiting, counts.refused
+        with contextlib.suppress(OSError):
+            free = self._disk_free_share()
+        load = self._meter.load
+        room = headroom(load, seeing, behind=behind)
+        return WatcherReport(self._name, cameras, self._stares.figures(), load, room, spooled, refused, free)
+
+    def _camera_report(self, post: Post, now_s: float) -> CameraReport:
+        eye, silent = post.worker.eye, post.silence.standing
+        standing = (*eye.standing, *([silent] if silent else []))
+        troubles = tuple(e.hazard for e in standing if self._catalogue.get(e.hazard).signal is Signal.TROUBLE)
+        looks = replace(post.worker.figures.read(now_s), age_s=max(0.0, post.age_s(now_s)))
+        return CameraReport(eye.camera, self._sight(post), post.limit_s, looks, troubles)
+
+    def _sight(self, post: Post) -> Sight:
+        progress = post.worker.progress
+        if post.silence.standing is not None or progress.ended:
+            return Sight.SILENT
+        if progress.last_look_at is None:
+            return Sight.STARTING
+        return Sight.TROUBLE if post.worker.eye.troubled else Sight.SEEING
+
     def _health(self, post: Post) -> CameraHealth:
         progress, eye = post.worker.progress, post.worker.eye
         silent = post.silence.standing
-        if silent is not None or progress.ended:
-            sight = Sight.SILENT
-        elif progress.last_look_at is None:
-            sight = Sight.STARTING
-        elif eye.troubled:
-            sight = Sight.TROUBLE
-        else:
-            sight = Sight.SEEING
         return CameraHealth(
             camera=eye.camera,
             name=post.name,
             place=post.address.place,
-            sight=sight,
+            sight=self._sight(post),
             last_look_at=progress.last_look_at,
             looks=progress.looks,
             error="the recording has ended" if progress.ended else progress.error or eye.failing,
             standing=(*eye.standing, *([silent] if silent else [])),
+            age_s=round(max(0.0, post.age_s(self._clock.monotonic_s())), 1),
+            limit_s=post.limit_s,
         )
 
     def _own_look(self, watched: Watched, address: Address, look: Look) -> None:
@@ -187,6 +233,8 @@ class Supervisor:
                 log.error("camera-will-not-stop", camera=post.worker.eye.camera)
         self._emitter.flush()
         self._sender.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
 
 
 def no_core_dumps() -> None:

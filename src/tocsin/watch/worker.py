@@ -14,6 +14,7 @@ from tocsin.core.errors import SourceError
 from tocsin.ports import Clock, Source
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
+from tocsin.watch.figures import Figures
 from tocsin.watch.looking import looks
 from tocsin.watch.scheduler import Stares
 
@@ -23,6 +24,10 @@ FIRST_BACK_OFF_S = 1.0
 MAX_BACK_OFF_S = 30.0
 HEALTHY_AFTER_S = 10.0
 """A stream that ran this long was a success: the next failure starts at the first back-off again."""
+
+ENDED = "source-ended"
+FAULT = "bug"
+"""Codes of failures that are no SourceError: a source that simply ended, and a fault of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class CameraWorker:
         """`ends`: the source is finite, and its end is no loss."""
         self.eye = eye
         self.progress = Progress()
+        self.figures = Figures(clock.monotonic_s())
         self._open_source = open_source
         self._stares = stares
         self._emitter = emitter
@@ -88,6 +94,7 @@ class CameraWorker:
                     log.info("source-ended", camera=self.eye.camera, looks=self.progress.looks)
                     return
                 error = "the stream ended"
+                self.figures.failed(ENDED)
             self._tell(error)
             if self._clock.monotonic_s() - began_s > HEALTHY_AFTER_S:
                 back_off_s = FIRST_BACK_OFF_S
@@ -100,20 +107,30 @@ class CameraWorker:
         source: Source | None = None
         try:
             if again:
+                self.figures.reconnected()
                 self.eye.interrupted()
             source = self._open_source()
             for looked in looks(source, self.eye, self._stares):
                 self._emitter.emit(looked.seen)
-                at = looked.frame.info.at
-                self.progress = Progress(self.progress.looks + 1, at, self._clock.monotonic_s())
+                info, now_s = looked.frame.info, self._clock.monotonic_s()
+                self.progress = Progress(self.progress.looks + 1, info.at, now_s)
+                self.figures.looked(
+                    now_s,
+                    decode_cpu_s=looked.decode_cpu_s,
+                    detect_cpu_s=looked.detect_cpu_s,
+                    skipped=info.skipped,
+                    staring=looked.staring,
+                )
                 if self._stop.is_set():
                     break
         except SourceError as error:
+            self.figures.failed(error.code)
             # Told once per kind of failure: a camera that is gone for a day must not fill the log.
             if error.what != self.progress.error:
                 log.warning("source-failed", camera=self.eye.camera, code=error.code, error=str(error))
             return error.what
         except Exception as error:
+            self.figures.failed(FAULT)
             log.exception("camera-failed", camera=self.eye.camera)
             return f"{type(error).__name__} while looking"
         finally:

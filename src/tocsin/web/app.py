@@ -28,7 +28,7 @@ from tocsin.core.errors import (
     UnknownHazardError,
 )
 from tocsin.flows.evidence import EdgeUnknownError
-from tocsin.web import api, api_staff, pages, sign_in
+from tocsin.web import api, api_staff, metrics, pages, sign_in
 from tocsin.web.auth import (
     SignInNeededError,
     SignInThrottle,
@@ -92,6 +92,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.throttle = SignInThrottle()
     app.include_router(api.router)
     app.include_router(api_staff.router)
+    app.include_router(metrics.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
+from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.evidence import Evidence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class House:
     """One centre. `secure_cookies` is false only for plain http on this machine; `failing_loops` names the
-    background loops that have not succeeded for a while."""
+    background loops that have not succeeded for a while. `metrics_token`: who bears it may read the metrics;
+    nobody without one. `pages_done`: tries to send since the start, by channel and outcome."""
 
     policy: Policy
     store: Store
@@ -37,6 +39,8 @@ class House:
     live: Live
     secure_cookies: bool
     failing_loops: Callable[[], list[str]]
+    metrics_token: SecretStr | None
+    pages_done: Callable[[], Mapping[tuple[str, str], int]]
 
 
 def _house(request: Request) -> House:
