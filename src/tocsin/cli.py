@@ -19,6 +19,7 @@ from tocsin import __version__, doctor, launch, wiring
 from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
+from tocsin.config_metrics import address_of, checked_token
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.hazards import Catalogue
 from tocsin.flows.accounts import Accounts, WatcherTokens
@@ -200,6 +201,46 @@ def doctor_command(config: ConfigOption = None) -> None:
         if finding.hint:
             out.print(f"{'':34}{escape(finding.hint)}", style="dim", highlight=False)
     sys.exit(1 if any(finding.level == "error" for finding in findings) else 0)
+
+
+@app.command()
+def top(
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[URL]...", help="Watchers' metrics; instead of the configuration's."),
+    ] = None,
+    config: ConfigOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="One table; exit status 1 if a camera does not see.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as JSON, once.")] = False,
+) -> None:
+    """Show what watchers say of their cameras, the worst first, until Ctrl-C."""
+    from tocsin.top import command  # rich's live view and the parser load only here
+    from tocsin.top.reading import url_of
+
+    asked = [url_of(url) for url in urls or [_metrics_url(_config(config))]]
+    token = checked_token(Secrets().metrics_token)
+    if not (once or json) and out.is_terminal:
+        command.show(asked, token, out)
+        return
+    lines = command.look(asked, token)
+    if json:
+        print(command.as_json(lines))  # noqa: T201 - rich would fold it
+    else:
+        out.print(command.drawn(lines))
+    sys.exit(0 if command.all_see(lines) else 1)
+
+
+def _metrics_url(site: Config) -> str:
+    address = address_of(site.watcher.metrics)
+    if address is None:
+        raise ConfigError(
+            "the watcher serves no metrics",
+            where="[watcher] metrics",
+            hint='set it to "127.0.0.1:9464" and restart the watcher, or name a URL: tocsin top URL',
+        )
+    return address.url
 
 
 @app.command()

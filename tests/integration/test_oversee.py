@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,9 +13,10 @@ from tests.support.site import Site, a_policy, after, an_edge, gone
 
 from tocsin.core.alarm import Alarm, AlarmState
 from tocsin.core.dispatch import PageState
-from tocsin.core.errors import StoreError
+from tocsin.core.errors import InvalidEdgeError, StoreError
 from tocsin.core.journal import Entry
-from tocsin.core.sight import Heartbeat
+from tocsin.core.observation import CameraId, PlaceId
+from tocsin.core.sight import CameraHealth, Heartbeat, Sight
 from tocsin.flows.accounts import Accounts
 from tocsin.ports import ChannelHealth
 from tocsin.stores.sql import SqlStore
@@ -294,3 +296,136 @@ async def test_a_round_with_nothing_to_notice_changes_nothing(site: Site) -> Non
         await site.oversee.check(site.now(at_s))
     assert await site.journal() == []
     assert site.rings == 0
+
+
+# Eyes: a watcher that beats, and does not look
+
+
+def a_camera(age_s: float | None, *, sight: Sight = Sight.SEEING, **other: Any) -> CameraHealth:
+    values: dict[str, Any] = {"limit_s": 5.0, "last_look_at": after(0)}
+    return CameraHealth(
+        CameraId("cam-1"), "Hall 1", PlaceId("hall"), sight, looks=9, age_s=age_s, **(values | other)
+    )
+
+
+async def beat(site: Site, at_s: float, *cameras: CameraHealth, name: str = "gate") -> None:
+    """A heartbeat comes, and the watchman goes his round."""
+    async with site.store.writing() as unit:
+        await unit.watchers.heard(name, Heartbeat(after(at_s), cameras), after(at_s))
+    await site.oversee.check(site.now(at_s + 1))
+
+
+async def blind(site: Site) -> list[Alarm]:
+    return [a for a in await site.open() if a.hazard == "camera-silent"]
+
+
+async def test_invariant_2_a_live_watcher_with_dead_eyes_is_a_trouble_of_that_camera(site: Site) -> None:
+    await known(site)
+    for at_s in range(0, 21, 5):
+        await beat(site, at_s, a_camera(float(at_s)))
+    assert await blind(site) == [], "limit 5 s, on-delay 5 s, and 10 s in which the watcher may say it itself"
+    await beat(site, 25, a_camera(25.0))
+    (alarm,) = await blind(site)
+    assert (alarm.place, alarm.conditions[0].source, alarm.signal.value) == ("hall", "gate/cam-1", "trouble")
+    assert alarm.conditions[0].since == after(0)
+    assert "analysed no picture of it for 25 s" in alarm.reason
+    journal = len(await site.journal())
+    for at_s in (30, 60, 300):
+        await beat(site, at_s, a_camera(float(at_s)))
+    assert len(await site.journal()) == journal, "told once"
+    assert await silent(site) == []
+
+
+async def test_dead_eyes_clear_after_looks_for_the_off_delay_and_may_come_back(site: Site) -> None:
+    await known(site)
+    await beat(site, 30, a_camera(30.0))
+    (first,) = await blind(site)
+    await beat(site, 35, a_camera(1.0))
+    await site.oversee.check(site.now(45))
+    assert (await site.alarm(first.id)).standing, "one heartbeat is one word, however often it is read"
+    await beat(site, 40, a_camera(6.0))
+    await beat(site, 45, a_camera(1.0))
+    assert (await site.alarm(first.id)).standing, "it stumbled: the off-delay begins anew"
+    await beat(site, 50, a_camera(1.0))
+    assert not (await site.alarm(first.id)).standing
+    await beat(site, 90, a_camera(40.0))
+    assert [a.standing != () for a in await blind(site)] == [True]
+
+
+async def test_what_the_watcher_tells_itself_is_left_to_it(site: Site) -> None:
+    await known(site)
+    told = an_edge("camera-silent", source="cam-1", at_s=10)
+    await beat(site, 30, a_camera(30.0, sight=Sight.SILENT))
+    await beat(site, 35, a_camera(35.0, standing=(told,)))
+    assert await blind(site) == []
+    await site.take(replace(told, source="gate/cam-1"))
+    for at_s in (40, 45, 50, 55):  # looks again, and the watcher's own off-delay is running
+        await beat(site, at_s, a_camera(1.0, standing=(told,)))
+    assert (await blind(site))[0].standing
+
+
+async def test_a_silence_that_a_restarted_watcher_has_forgotten_clears_when_it_looks_again(
+    site: Site,
+) -> None:
+    await known(site)
+    await site.take(an_edge("camera-silent", source="gate/cam-1", at_s=10))
+    await beat(site, 20, a_camera(0.0, sight=Sight.STARTING))
+    await beat(site, 25, a_camera(4.9, sight=Sight.STARTING))
+    assert (await blind(site))[0].standing, "starting is no sight"
+    await beat(site, 30, a_camera(1.0))
+    await beat(site, 35, a_camera(1.0))
+    assert not any(a.standing for a in await blind(site))
+
+
+async def test_a_watcher_that_does_not_beat_is_one_trouble_and_clears_none(site: Site) -> None:
+    await known(site)
+    await beat(site, 30, a_camera(30.0))
+    (alarm,) = await blind(site)
+    await beat(site, 35, a_camera(1.0))
+    for at_s in (50, 57, 100, 1000):
+        await site.oversee.check(site.now(at_s))
+    assert (await site.alarm(alarm.id)).standing
+    assert len(await silent(site)) == 1
+    assert len(await blind(site)) == 1
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        a_camera(None, limit_s=None),  # of an earlier version
+        a_camera(9999.0, limit_s=None, sight=Sight.SILENT),  # a recording that has ended
+        a_camera(15.0),
+        a_camera(9999.0, limit_s=86_400.0),
+    ],
+)
+async def test_no_look_is_missed_where_none_is_owed(site: Site, camera: CameraHealth) -> None:
+    await known(site)
+    for at_s in (0, 30, 60):
+        await beat(site, at_s, camera)
+    assert await site.open() == []
+
+
+async def test_dead_eyes_that_a_person_closed_are_told_anew_after_a_while(site: Site) -> None:
+    await known(site)
+    await beat(site, 30, a_camera(30.0))
+    (first,) = await blind(site)
+    await site.operate.acknowledge(first.id, "ana", site.now(40))
+    await site.operate.resolve(first.id, "ana", "repaired", "", site.now(40))
+    await beat(site, 630, a_camera(630.0))
+    assert await blind(site) == []
+    await beat(site, 640, a_camera(640.0))
+    (second,) = await blind(site)
+    assert "alarm 1 was closed" in second.reason
+
+
+async def test_a_camera_that_is_named_wrongly_leaves_no_other_unwatched(site: Site) -> None:
+    await known(site)
+    broken = replace(a_camera(30.0), camera=CameraId("\x00" * 3))
+    await beat(site, 30, broken, a_camera(30.0))
+    assert [a.conditions[0].source for a in await blind(site)] == ["gate/cam-1"]
+
+
+@pytest.mark.parametrize("age_s", [float("nan"), float("inf"), -1.0, 1e12])
+def test_an_age_that_is_none_is_refused(age_s: float) -> None:
+    with pytest.raises(InvalidEdgeError):
+        a_camera(age_s)

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.observation import CameraId, Edge, PlaceId
 
 DISK_LOW_SHARE = 0.05
 DISK_CLEAR_SHARE = 0.08
 """Less free space than the first share of the disk is a trouble, until there is more than the second."""
+
+
+LONGEST_S = 1e9
+"""Thirty years: no watcher has run for longer."""
 
 
 class Sight(StrEnum):
@@ -44,6 +49,12 @@ class CameraHealth:
     standing: tuple[Edge, ...] = ()
     age_s: float | None = None
     limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("age_s", self.age_s), ("limit_s", self.limit_s)):
+            # Written so that NaN is refused too.
+            if value is not None and not 0.0 <= value <= LONGEST_S:
+                raise InvalidEdgeError(f"{name} {value} is no number of seconds", where="heartbeat")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from tocsin.core.alarm import Alarm
+from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
-from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE
+from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Sight
 from tocsin.flows.intake import Intake
 from tocsin.flows.operate import lift
 from tocsin.flows.policy import Policy, Ring
@@ -17,6 +19,10 @@ from tocsin.ports import Pictures, Store
 
 WATCHER_SILENT = HazardCode("watcher-silent")
 DISK_LOW = HazardCode("disk-low")
+CAMERA_SILENT = HazardCode("camera-silent")
+
+WATCHER_FIRST_S = 10.0
+"""A watcher tells of its cameras' silence itself, within two heartbeats; only where it does not, we do."""
 
 _WATCHER = UUID("5b8a8f39-2e9a-5e14-8c3f-0c6f6f1f9f31")
 SWEEP = 500
@@ -44,12 +50,15 @@ class Oversee:
         self._started_at = started_at
         self._disk_free_share = disk_free_share
         self._disk_low_since: datetime | None = None
+        self._blind_since: dict[str, datetime] = {}
+        self._back_since: dict[str, datetime] = {}
 
     async def check(self, now: datetime) -> None:
         """One round of everything that must be noticed within seconds."""
         await self.lift_expired(now)
         await self.watchers(now)
         await self.disk(now)
+        await self.eyes(now)
 
     async def lift_expired(self, now: datetime) -> int:
         """A silence that has ended is lifted: a hazard that still stands pages (invariant 8)."""
@@ -91,6 +100,63 @@ class Oversee:
                 continue
             key = f"{watcher.name}/{kind}/{watcher.heard_at.isoformat()}"
             await self._take(WATCHER_SILENT, watcher.name, kind, heard, why, key, now)
+
+    async def eyes(self, now: datetime) -> None:
+        """A watcher that beats, but has not looked at a camera for too long, is that camera's trouble.
+
+        The watcher raises that itself, at the same point; this is for one whose own watch over silence is
+        dead, or that was started anew and no longer knows what it had raised. What it calls silent is left
+        to it, and nothing clears but looks that come again (invariant 2).
+        """
+        heard_within = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
+        async with self._store.reading() as unit:
+            watchers = await unit.watchers.all()
+            standing = _standing(await unit.alarms.open(), CAMERA_SILENT, SourceKind.CAMERA)
+        known = set[str]()
+        for watcher in watchers:
+            if watcher.heartbeat is None or watcher.heard_at is None:
+                continue
+            beats = timedelta(0) <= now - watcher.heard_at <= heard_within
+            for camera in watcher.heartbeat.cameras:
+                source = f"{watcher.name}/{camera.camera}"
+                known.add(source)
+                if not beats:  # that is the watcher's own trouble, told once and not for each of its cameras
+                    self._back_since.pop(source, None)
+                    continue
+                try:
+                    await self._eye(source, camera, watcher.heard_at, now, stands=source in standing)
+                except InvalidEdgeError:
+                    continue  # what one watcher names wrongly must not leave the others' cameras unwatched
+        for kept in (self._blind_since, self._back_since):
+            for source in kept.keys() - known:
+                del kept[source]
+
+    async def _eye(
+        self, source: str, camera: CameraHealth, heard: datetime, now: datetime, *, stands: bool
+    ) -> None:
+        """Only the age that the watcher told counts: what its heartbeat takes to come is no blindness."""
+        age_s, limit_s = camera.age_s, camera.limit_s
+        if age_s is None or limit_s is None or _says_silent(camera):
+            self._blind_since.pop(source, None)
+            self._back_since.pop(source, None)
+            return
+        hazard = self._policy.catalogue.get(CAMERA_SILENT)
+        if age_s <= limit_s:
+            self._blind_since.pop(source, None)
+            if not stands or camera.sight is Sight.STARTING:
+                self._back_since.pop(source, None)
+                return
+            back = self._back_since.setdefault(source, heard)
+            if heard - back >= timedelta(seconds=hazard.off_delay_s):
+                del self._back_since[source]
+                why = "its pictures are analysed again"
+                await self._take_camera(source, camera, EdgeKind.CLEARED, back, why, now)
+            return
+        self._back_since.pop(source, None)
+        if hazard.enabled and not stands and age_s > limit_s + hazard.on_delay_s + WATCHER_FIRST_S:
+            since = self._blind_since.setdefault(source, heard - timedelta(seconds=age_s))
+            why = f"its watcher answers, but has analysed no picture of it for {age_s:.0f} s"
+            await self._take_camera(source, camera, EdgeKind.CONFIRMED, since, why, now)
 
     async def disk(self, now: datetime) -> None:
         """Little free space under the centre's own data is a trouble signal, with hysteresis."""
@@ -138,6 +204,14 @@ class Oversee:
                 break
         return ended_pictures, ended_alarms
 
+    async def _take_camera(
+        self, source: str, camera: CameraHealth, kind: EdgeKind, since: datetime, why: str, now: datetime
+    ) -> None:
+        key = f"{source}/{kind}/{since.isoformat()}"
+        edge = self._edge(CAMERA_SILENT, source, kind, since, why, key, now)
+        edge = replace(edge, source_kind=SourceKind.CAMERA, place=camera.place)
+        await self._told(edge, now)
+
     async def _take(
         self,
         hazard: HazardCode,
@@ -148,7 +222,19 @@ class Oversee:
         key: str,
         now: datetime,
     ) -> None:
-        edge = Edge(
+        await self._told(self._edge(hazard, source, kind, since, why, key, now), now)
+
+    def _edge(
+        self,
+        hazard: HazardCode,
+        source: str,
+        kind: EdgeKind,
+        since: datetime,
+        why: str,
+        key: str,
+        now: datetime,
+    ) -> Edge:
+        return Edge(
             id=EdgeId(str(uuid5(_WATCHER, key))),
             kind=kind,
             hazard=hazard,
@@ -163,18 +249,26 @@ class Oversee:
             status=self._policy.status,
             reason=why,
         )
-        if kind is EdgeKind.CONFIRMED:
+
+    async def _told(self, edge: Edge, now: datetime) -> None:
+        if edge.kind is EdgeKind.CONFIRMED:
             # As with a camera: closed by a person while it still stands, it is raised anew after a while.
             await self._intake.reconcile((edge,), now, watcher="", said_at=now)
         else:
             await self._intake.take(edge, now)
 
 
-def _standing(open_alarms: Sequence[Alarm], hazard: HazardCode) -> set[str]:
-    """The parts of Tocsin for which this trouble stands already."""
+def _says_silent(camera: CameraHealth) -> bool:
+    return camera.sight is Sight.SILENT or any(edge.hazard == CAMERA_SILENT for edge in camera.standing)
+
+
+def _standing(
+    open_alarms: Sequence[Alarm], hazard: HazardCode, source_kind: SourceKind = SourceKind.SYSTEM
+) -> set[str]:
+    """The parts of Tocsin, or the cameras, for which this trouble stands already."""
     return {
         condition.source
         for alarm in open_alarms
         for condition in alarm.standing
-        if condition.hazard == hazard and condition.source_kind is SourceKind.SYSTEM
+        if condition.hazard == hazard and condition.source_kind is source_kind
     }

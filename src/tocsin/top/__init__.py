@@ -1,0 +1,1 @@
+"""`tocsin top`: what watchers say of their cameras, in the terminal."""
