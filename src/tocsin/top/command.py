@@ -73,7 +73,7 @@ def drawn(lines: Sequence[WatcherLine]) -> RenderableType:
 
 def _watchers(lines: Sequence[WatcherLine]) -> Table:
     table = Table(
-        Column("Watcher", overflow="ellipsis", no_wrap=True),
+        Column("Watcher"),
         Column("Cores used", justify="right", no_wrap=True),
         Column("Cameras (a core)", justify="right", no_wrap=True),
         Column("Room for (a core)", justify="right", no_wrap=True),
@@ -83,14 +83,14 @@ def _watchers(lines: Sequence[WatcherLine]) -> Table:
     )
     for line in lines:
         if line.error:
-            table.add_row(Text(line.shown_name, style="red"), "?", "?", "?", "?")
+            table.add_row(_cut(line.shown_name, "red"), "?", "?", "?", "?")
             continue
         cores = line.cores or 1.0
         stares = f"{line.staring} now, {line.waiting} wait"
         used = "-" if line.cores_used is None else f"{line.cores_used:.2f} of {cores:g}"
         room = "-" if line.headroom is None else f"{line.headroom} ({line.headroom / cores:.1f})"
         held = f"{len(line.cameras)} ({len(line.cameras) / cores:.1f})"
-        table.add_row(Text(line.shown_name), used, held, room, stares)
+        table.add_row(_cut(line.shown_name), used, held, room, stares)
     return table
 
 
@@ -119,20 +119,22 @@ def _reasons(
 
 def _cameras(cameras: Sequence[tuple[CameraLine, WatcherLine]], several: bool) -> Table:
     table = Table(
-        Column("Camera", overflow="ellipsis", no_wrap=True),
+        # The only one that may be narrowed: rich takes from those that wrap, and our names do not.
+        Column("Camera"),
         Column("Sight", no_wrap=True),
         *(
             Column(name, justify="right", no_wrap=True)
             for name in ("Age", "Looks/s", "Decode", "Detect", "Stalls", "Reconn", "Stares")
         ),
         box=None,
+        padding=(0, 1, 0, 0),
         header_style="bold",
         caption="Decode, Detect: ms of CPU a look, median",
         caption_justify="left",
     )
     for one, line in cameras:
         table.add_row(
-            Text(_name(one, line, several)),
+            _cut(_name(one, line, several)),
             Text("late" if one.late and one.sight == "seeing" else one.sight, style=_colour(one)),
             "-" if one.age_s is None else span(one.age_s),
             "-" if one.looks_per_s is None else f"{one.looks_per_s:.2f}",
@@ -143,6 +145,10 @@ def _cameras(cameras: Sequence[tuple[CameraLine, WatcherLine]], several: bool) -
             str(one.stares),
         )
     return table
+
+
+def _cut(name: str, style: str = "") -> Text:
+    return Text(name, style, no_wrap=True, overflow="ellipsis")
 
 
 def _name(one: CameraLine, line: WatcherLine, several: bool) -> str:

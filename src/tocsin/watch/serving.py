@@ -98,7 +98,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("metrics-connection-broke", exc_info=True)
+        """A client that went away or said nothing is no news."""
 
 
 class _Handler(WSGIRequestHandler):
