@@ -13,6 +13,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,17 @@ from tocsin.cli import app
 from tocsin.config import Config, HazardSection, Secrets, from_values
 from tocsin.core.errors import TocsinError
 from tocsin.core.gauge import Gauge, Point
-from tocsin.core.hazards import Catalogue
-from tocsin.core.observation import Edge
-from tocsin.core.sight import Heartbeat
+from tocsin.core.hazards import Catalogue, HazardCode
+from tocsin.core.observation import CameraId, Edge
+from tocsin.core.sight import Heartbeat, Looking, Sight
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.picture import PictureDetector
 from tocsin.detectors.waterline import WaterlineDetector
 from tocsin.flows.operate import OUTCOMES, SHELVE_REASONS
+from tocsin.watch.figures import CameraReport, LookFigures, Spent, WatcherReport
+from tocsin.watch.load import Load
+from tocsin.watch.metrics import WatcherCollector
+from tocsin.web.metrics import CentreCollector, CentreReport
 from tocsin.wire import Codec, edge_codec, heartbeat_codec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -414,3 +419,36 @@ def test_no_page_speaks_of_the_place_where_it_was_written(page: Path) -> None:
     assert FORBIDDEN.search(text) is None
     # Decisions may speak of the console's signed-in sessions; readers of the manual are "signed in".
     assert page.is_relative_to(DOCS / "decisions") or SESSION.search(text) is None
+
+
+# --- metrics ------------------------------------------------------------------------------------------
+
+
+def _metric_names() -> Iterator[tuple[str, str]]:
+    """Every metric of ours with its type, from reports in which everything is there."""
+    looks = LookFigures(
+        1, 1.0, 1.0, Spent(1.0, 1.0, 1.0), Spent(1.0, 1.0, 1.0), 1, 1, 1, 1, 1, "bug", (("bug", 1),)
+    )
+    camera = CameraReport(CameraId("c"), Sight.SEEING, 5.0, looks, (HazardCode("camera-covered"),))
+    looking = Looking(1.0, 1.0, 1, 1, 1, 1, 1.0, 1.0, 1.0)
+    report = WatcherReport("w", (camera,), looking, Load(2, 1.0, 1.0), 1, 1, 1, 0.5)
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    centre = CentreReport([], 1, 1.0, {("email", "sent"): 1}, [], [], 0, now, 20.0)
+    for collector in (WatcherCollector(lambda: report), CentreCollector(lambda: centre)):
+        for family in collector.collect():
+            yield family.name + ("_total" if family.type == "counter" else ""), family.type
+
+
+def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
+    text = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
+    said = {row[0].strip("`"): row[1].split(",")[0] for row in _rows(text) if row[0].startswith("`tocsin_")}
+    assert said == dict(_metric_names())
+
+
+def test_every_metric_in_the_manual_exists() -> None:
+    known = dict(_metric_names()).keys()
+    for page in PAGES:
+        for name in re.findall(
+            r"\btocsin_(?:camera|watcher|centre)_[a-z_]+", page.read_text(encoding="utf-8")
+        ):
+            assert name in known, f"{_name(page)}: {name}"
