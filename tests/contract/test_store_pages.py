@@ -212,3 +212,15 @@ async def test_a_claimer_does_not_wait_for_another_that_has_not_committed(
     assert len(theirs) == 1
     assert not {one.page.id for one in mine} & {one.page.id for one in theirs}
     await other.close()
+
+
+async def test_the_backlog_is_what_is_due_and_since_when_tried_or_not(store: SqlStore) -> None:
+    async with store.reading() as unit:
+        assert await unit.pages.backlog() == (0, None)
+    alarm = an_alarm()
+    fresh = a_page(alarm, run_at=after(20))
+    tried = replace(a_page(alarm, run_at=after(10)), attempts=3)
+    sent = replace(a_page(alarm, run_at=after(1)), state=PageState.SENT, done_at=after(2))
+    await keep(store, alarm, fresh, tried, sent)
+    async with store.reading() as unit:
+        assert await unit.pages.backlog() == (2, after(10))

@@ -121,8 +121,8 @@ def test_a_replay_is_the_same_each_time(clip: Path) -> None:
     assert edges_of(one) == edges_of(other)
 
 
-def test_cpu_is_measured_for_each_look() -> None:
-    spent = iter([0.0, 0.5, 0.5, 0.8, 0.8, 0.9, 0.9])
+def test_cpu_is_measured_for_each_look_decoding_and_detectors_apart() -> None:
+    spent = iter([0.0, 0.1, 0.5, 0.8, 0.8, 0.8, 0.9])
 
     def cpu_s() -> float:
         return next(spent)
@@ -132,6 +132,8 @@ def test_cpu_is_measured_for_each_look() -> None:
     stares.add(CAMERA)
     looked = list(looks(Frames(*frames_at(3)), eye, stares, cpu_s=cpu_s))
     assert [one.cpu_s for one in looked] == pytest.approx([0.5, 0.3, 0.1])
+    assert [one.decode_cpu_s for one in looked] == pytest.approx([0.1, 0.3, 0.0])
+    assert [one.detect_cpu_s for one in looked] == pytest.approx([0.4, 0.0, 0.1])
 
 
 def test_the_schedule_is_told_after_the_caller_has_had_the_look() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,54 @@ def test_the_heartbeat_says_all_that_the_centre_must_know(watched: Watched, cloc
     eye = watched.worker.eye
     edges = [edge for frame in looks(20) for edge in eye.look(frame).edges]
     assert watched.supervisor.heartbeat().cameras[0].standing == tuple(edges)
+
+
+def test_the_heartbeat_tells_the_age_of_the_last_look_by_a_clock_that_never_jumps(
+    watched: Watched, clock: SetClock
+) -> None:
+    clock.at_s += 3.0
+    (health,) = watched.supervisor.heartbeat().cameras
+    assert (health.age_s, health.limit_s) == (3.0, 5.0), "before the first look: since the start"
+    _look_now(watched, clock)
+    clock.at_s += 7.25
+    (health,) = watched.supervisor.heartbeat().cameras
+    assert health.age_s == pytest.approx(7.2, abs=0.06)
+    watched.worker.progress = replace(watched.worker.progress, ended=True)
+    assert watched.supervisor.heartbeat().cameras[0].limit_s is None, "no look is owed any more"
+
+
+def test_the_report_tells_what_the_metrics_need(watched: Watched, clock: SetClock) -> None:
+    ticking(clock, watched.supervisor.tick, 4)
+    (camera,) = watched.supervisor.report().cameras
+    assert (camera.camera, camera.sight, camera.limit_s, camera.troubles) == (
+        "cam-1",
+        Sight.STARTING,
+        5.0,
+        (),
+    )
+    assert (camera.looks.age_s, camera.looks.stalls) == (4.0, 0)
+    ticking(clock, watched.supervisor.tick, 10)
+    report = watched.supervisor.report()
+    (camera,) = report.cameras
+    assert (camera.sight, camera.looks.stalls, camera.troubles) == (Sight.SILENT, 1, ("camera-silent",))
+    assert report.headroom is None, "none sees: nobody knows what one costs"
+    _look_now(watched, clock)
+    ticking(clock, watched.supervisor.tick, 1)
+    _look_now(watched, clock)
+    ticking(clock, watched.supervisor.tick, 8)
+    assert watched.supervisor.report().cameras[0].looks.stalls == 2
+    watched.spool.put_edge(an_edge("e1"))
+    report = watched.supervisor.report()
+    assert report.spooled == len(watched.edges())
+    assert (report.name, report.refused, report.disk_free_share) == ("w1", 0, 0.5)
+
+
+def test_a_disk_that_cannot_be_asked_is_left_out_of_the_report(watched: Watched) -> None:
+    def gone() -> float:
+        raise FileNotFoundError("the data folder")
+
+    watched.free_share = gone
+    assert watched.supervisor.report().disk_free_share is None
 
 
 def test_a_tick_that_fails_does_not_end_the_watch(

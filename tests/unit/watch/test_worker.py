@@ -168,6 +168,23 @@ def test_a_detector_that_raises_stops_neither_its_camera_nor_another(spool: Spoo
     _end(bad, good)
 
 
+def test_looks_failures_and_tries_are_counted(spool: Spool) -> None:
+    waits = threading.Event()
+    broken = Frames(*looks(5), then=SourceTimeoutError("silent for 3 s"))
+    sources = Sources(broken, SourceAuthError("no"), OSError("x"), Frames(*looks(2)), Frames(waits=waits))
+    worker = _worker(spool, sources)
+    worker.start()
+    until(lambda: sources.opened >= 5, "all were tried")
+    figures = worker.figures.read(SystemClock().monotonic_s())
+    assert (figures.looks, figures.reconnects) == (7, 4)
+    assert dict(figures.failures) == {"source-timeout": 1, "source-auth": 1, "bug": 1, "source-ended": 1}
+    assert figures.failing == "source-ended"
+    assert figures.detect.median_s is not None
+    assert 0.0 <= figures.detect.median_s <= figures.detect.total_s
+    waits.set()
+    _end(worker)
+
+
 class WillNotReset(Scripted):
     def reset(self) -> None:
         super().reset()
