@@ -274,7 +274,7 @@ def test_the_centre_counts_alarms_pages_watchers_and_cameras(
         with centre.watcher("yard") as watcher:
             centre.token("never-started")
             now = centre.clock.now().isoformat()
-            health = {"place": "hall", "last_look_at": now, "looks": 3, "age_s": 0.2, "limit_s": 5.0}
+            health = {"place": "hall", "last_look_at": now, "looks": 3, "since_look_s": 0.2, "limit_s": 5.0}
             cameras = [
                 {"camera": "a", "name": "A", "sight": "seeing", **health},
                 {"camera": "b", "name": "B", "sight": "trouble", **health},

@@ -304,7 +304,7 @@ async def test_a_round_with_nothing_to_notice_changes_nothing(site: Site) -> Non
 def a_camera(age_s: float | None, *, sight: Sight = Sight.SEEING, **other: Any) -> CameraHealth:
     values: dict[str, Any] = {"limit_s": 5.0, "last_look_at": after(0)}
     return CameraHealth(
-        CameraId("cam-1"), "Hall 1", PlaceId("hall"), sight, looks=9, age_s=age_s, **(values | other)
+        CameraId("cam-1"), "Hall 1", PlaceId("hall"), sight, looks=9, since_look_s=age_s, **(values | other)
     )
 
 

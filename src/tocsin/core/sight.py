@@ -34,7 +34,7 @@ class CameraHealth:
     `last_look_at` is the capture time of the last *analysed* frame: a process that lives with dead
     eyes is told apart by it. `standing` are the confirmed edges that still stand.
 
-    `age_s`: seconds since that look, or since the camera was taken up if there was none, by a clock that
+    `since_look_s`: seconds since that look, or since the camera was taken up if there was none, by a clock that
     never jumps. `limit_s`: a look older than this is silence; None where no look is owed (a recording
     that has ended). Both are None from watchers of an earlier version.
     """
@@ -47,11 +47,11 @@ class CameraHealth:
     looks: int
     error: str = ""
     standing: tuple[Edge, ...] = ()
-    age_s: float | None = None
+    since_look_s: float | None = None
     limit_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("age_s", self.age_s), ("limit_s", self.limit_s)):
+        for name, value in (("since_look_s", self.since_look_s), ("limit_s", self.limit_s)):
             # Written so that NaN is refused too.
             if value is not None and not 0.0 <= value <= LONGEST_S:
                 raise InvalidEdgeError(f"{name} {value} is no number of seconds", where="heartbeat")

@@ -135,7 +135,7 @@ class Oversee:
         self, source: str, camera: CameraHealth, heard: datetime, now: datetime, *, stands: bool
     ) -> None:
         """Only the age that the watcher told counts: what its heartbeat takes to come is no blindness."""
-        age_s, limit_s = camera.age_s, camera.limit_s
+        age_s, limit_s = camera.since_look_s, camera.limit_s
         if age_s is None or limit_s is None or _says_silent(camera):
             self._blind_since.pop(source, None)
             self._back_since.pop(source, None)

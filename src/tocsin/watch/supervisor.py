@@ -207,7 +207,7 @@ class Supervisor:
             looks=progress.looks,
             error="the recording has ended" if progress.ended else progress.error or eye.failing,
             standing=(*eye.standing, *([silent] if silent else [])),
-            age_s=round(max(0.0, post.age_s(self._clock.monotonic_s())), 1),
+            since_look_s=round(max(0.0, post.age_s(self._clock.monotonic_s())), 1),
             limit_s=post.limit_s,
         )
 

@@ -200,11 +200,11 @@ def test_the_heartbeat_tells_the_age_of_the_last_look_by_a_clock_that_never_jump
 ) -> None:
     clock.at_s += 3.0
     (health,) = watched.supervisor.heartbeat().cameras
-    assert (health.age_s, health.limit_s) == (3.0, 5.0), "before the first look: since the start"
+    assert (health.since_look_s, health.limit_s) == (3.0, 5.0), "before the first look: since the start"
     _look_now(watched, clock)
     clock.at_s += 7.25
     (health,) = watched.supervisor.heartbeat().cameras
-    assert health.age_s == pytest.approx(7.2, abs=0.06)
+    assert health.since_look_s == pytest.approx(7.2, abs=0.06)
     watched.worker.progress = replace(watched.worker.progress, ended=True)
     assert watched.supervisor.heartbeat().cameras[0].limit_s is None, "no look is owed any more"
 
