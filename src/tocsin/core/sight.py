@@ -34,8 +34,8 @@ class CameraHealth:
     `last_look_at` is the capture time of the last *analysed* frame: a process that lives with dead
     eyes is told apart by it. `standing` are the confirmed edges that still stand.
 
-    `since_look_s`: seconds since that look, or since the camera was taken up if there was none, by a clock that
-    never jumps. `limit_s`: a look older than this is silence; None where no look is owed (a recording
+    `since_look_s`: seconds since that look, or since the camera was taken up if there was none, by a clock
+    that never jumps. `limit_s`: a look older than this is silence; None where no look is owed (a recording
     that has ended). Both are None from watchers of an earlier version.
     """
 
