@@ -20,8 +20,8 @@ from tocsin.core.errors import ConfigError
     ],
 )
 def test_an_address(text: str, address: MetricsAddress, loopback: bool, url: str) -> None:
-    assert (found := address_of(text)) == address
-    assert (found.loopback, found.url) == (loopback, url)
+    assert address_of(text) == address
+    assert (address.loopback, address.url) == (loopback, url)
 
 
 def test_nothing_is_served_unless_it_is_asked_for() -> None:
