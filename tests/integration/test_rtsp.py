@@ -21,6 +21,8 @@ from tocsin.core.errors import (
     SourceCodecError,
     SourceError,
     SourceNotFoundError,
+    SourceProtocolError,
+    SourceRefusedError,
     SourceTimeoutError,
     SourceUnreachableError,
 )
@@ -164,12 +166,12 @@ class TestFails:
     @pytest.mark.parametrize("status", [400, 453, 500, 503])
     def test_other_refusals(self, server: RtspServer, status: int):
         server.status = status
-        assert type(failure(camera(server))) is SourceUnreachableError
+        assert isinstance(failure(camera(server)), SourceRefusedError)
 
     def test_refused(self, server: RtspServer):
         server.refuse()
         error = failure(camera(server))
-        assert isinstance(error, SourceUnreachableError)
+        assert isinstance(error, SourceRefusedError)
         assert "refused" in str(error)
 
     def test_no_such_host(self):
@@ -199,7 +201,7 @@ class TestFails:
             source = RtspSource(
                 CameraId("yard"), f"rtsp://127.0.0.1:{port}/", clock=RealClock(), open_timeout_s=2.0
             )
-            assert isinstance(failure(source), SourceError)
+            assert isinstance(failure(source), SourceProtocolError)
             thread.join()
 
     def test_a_codec_that_we_lack(self, server: RtspServer):
@@ -218,7 +220,7 @@ class TestFails:
         server.refuse()
         with pytest.raises(SourceError):
             list(frames)
-        assert isinstance(failure(source), SourceUnreachableError)
+        assert isinstance(failure(source), SourceRefusedError)
         server.accept()
         assert len(take(source, 3)) == 3
         assert server.plays == 2

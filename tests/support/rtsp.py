@@ -1,7 +1,7 @@
-"""A small RTSP server on loopback: loops an H.264 clip to any number of clients, and fails on demand.
+"""A small RTSP server on loopback: loops a clip (H.264, H.265) to any number of clients, fails on demand.
 
-RTP interleaved in the RTSP connection (RFC 2326, section 10.12; RFC 6184 for the payload), as much
-of it as FFmpeg asks for. It is for tests and benchmarks only.
+RTP in the RTSP connection (RFC 2326, section 10.12) or over UDP, RTSP itself over TLS if wanted; payloads
+by RFC 6184 and RFC 7798, as much of it as FFmpeg asks for. It is for tests and benchmarks only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import ssl
 import struct
 import threading
 from collections.abc import Awaitable, Iterator
@@ -73,7 +74,15 @@ class _Picture:
 class RtspServer:
     """Use it as a context manager. The switches below may be set at any time, from any thread."""
 
-    def __init__(self, clip: Path, *, username: str = "", password: str = "", digest: bool = True) -> None:
+    def __init__(
+        self,
+        clip: Path,
+        *,
+        username: str = "",
+        password: str = "",
+        digest: bool = True,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.stalled = False
         """Keeps the connections and sends no more pictures."""
         self.mute = False
@@ -86,11 +95,19 @@ class RtspServer:
         """Sends pictures with their contents spoilt."""
         self.first = 0
         """The picture to begin with: not 0 for a start in mid-GOP."""
+        self.transports = frozenset({"TCP", "UDP"})
+        """What SETUP is answered for; 461 for the rest."""
+        self.lost = 0
+        """Over UDP every so manieth packet is not sent."""
         self.port = 0
         self.plays = 0
+        self.sent_over_udp = 0
+        self._tls = tls
         self._clip = clip
         self._username, self._password, self._digest = username, password, digest
-        self._pictures, self._length_s = _pictures(clip)
+        self._pictures, self._length_s, self._h265 = _pictures(clip)
+        if self._h265:
+            self.codec = "H265"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rtsp-server")
         self._server: asyncio.Server | None = None
@@ -98,7 +115,7 @@ class RtspServer:
 
     @property
     def url(self) -> str:
-        return f"rtsp://127.0.0.1:{self.port}/yard"
+        return f"{'rtsps' if self._tls else 'rtsp'}://127.0.0.1:{self.port}/yard"
 
     @property
     def clients(self) -> int:
@@ -138,7 +155,7 @@ class RtspServer:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
             self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def _unlisten(self) -> None:
@@ -160,12 +177,23 @@ class RtspServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         playing: asyncio.Task[None] | None = None
+        beside: asyncio.DatagramTransport | None = None
         try:
             while (request := await _request(reader)) is not None:
                 if self.mute:
                     continue
                 method, headers = request
                 status, more, body = self._answer(method, headers)
+                wanted = headers.get("transport", "")
+                if method == "SETUP" and status == 200 and "client_port" in wanted:
+                    beside = await self._beside(wanted)
+                    rtp, _rtcp = (int(port) for port in re.findall(r"client_port=(\d+)-(\d+)", wanted)[0])
+                    here = beside.get_extra_info("sockname")[1]
+                    more = [
+                        f"Transport: RTP/AVP/UDP;unicast;client_port={rtp}-{rtp + 1};"
+                        f"server_port={here}-{here + 1}",
+                        "Session: 42;timeout=60",
+                    ]
                 lines = [f"RTSP/1.0 {status} X", f"CSeq: {headers.get('cseq', '0')}", *more]
                 if body:
                     lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
@@ -173,7 +201,7 @@ class RtspServer:
                 await writer.drain()
                 if method == "PLAY" and status == 200 and playing is None:
                     self.plays += 1
-                    playing = asyncio.create_task(self._play(writer))
+                    playing = asyncio.create_task(self._play(writer, beside))
                 if method == "TEARDOWN":
                     return
         except (OSError, asyncio.IncompleteReadError):
@@ -181,6 +209,8 @@ class RtspServer:
         finally:
             if playing is not None:
                 playing.cancel()
+            if beside is not None:
+                beside.close()
             self._writers.discard(writer)
             writer.close()
 
@@ -195,6 +225,8 @@ class RtspServer:
                 return self.status, [], ""
             return 200, [f"Content-Base: {self.url}/"], self._sdp()
         if method == "SETUP":
+            if ("TCP" if "interleaved" in headers.get("transport", "") else "UDP") not in self.transports:
+                return 461, [], ""
             return 200, ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 42;timeout=60"], ""
         return 200, ["Session: 42"], ""
 
@@ -216,10 +248,17 @@ class RtspServer:
         return (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=test\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
             f"m=video 0 RTP/AVP 96\r\na=rtpmap:96 {self.codec}/90000\r\n"
-            "a=fmtp:96 packetization-mode=1\r\na=control:track0\r\n"
+            f"{'a=framerate:25' if self._h265 else 'a=fmtp:96 packetization-mode=1'}\r\na=control:track0\r\n"
         )
 
-    async def _play(self, writer: asyncio.StreamWriter) -> None:
+    async def _beside(self, wanted: str) -> asyncio.DatagramTransport:
+        to = ("127.0.0.1", int(re.findall(r"client_port=(\d+)", wanted)[0]))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0), remote_addr=to
+        )
+        return transport
+
+    async def _play(self, writer: asyncio.StreamWriter, beside: asyncio.DatagramTransport | None) -> None:
         loop = asyncio.get_running_loop()
         began, sequence, index = loop.time() - self._pictures[self.first].at_s, 0, self.first
         while True:
@@ -231,14 +270,20 @@ class RtspServer:
                 await asyncio.sleep(0.02)
                 began = loop.time() - due_s
             payloads = [
-                p for unit in picture.units for p in _payloads(_spoilt(unit) if self.garbage else unit)
+                p
+                for unit in picture.units
+                for p in _payloads(_spoilt(unit) if self.garbage else unit, h265=self._h265)
             ]
             for i, payload in enumerate(payloads):
                 marker = 0x80 if i == len(payloads) - 1 else 0
                 stamp = int(due_s * 90_000) & 0xFFFFFFFF
                 head = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, 0xC0FFEE)
-                writer.write(struct.pack(">cBH", b"$", 0, 12 + len(payload)) + head + payload)
                 sequence += 1
+                if beside is None:
+                    writer.write(struct.pack(">cBH", b"$", 0, 12 + len(payload)) + head + payload)
+                elif not self.lost or sequence % self.lost:
+                    beside.sendto(head + payload)
+                    self.sent_over_udp += 1
             await writer.drain()
             index += 1
 
@@ -256,13 +301,14 @@ async def _request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] |
     return lines[0].split()[0], headers
 
 
-def _pictures(clip: Path) -> tuple[list[_Picture], float]:
-    """The clip's coded pictures as NAL units, and its length in seconds."""
+def _pictures(clip: Path) -> tuple[list[_Picture], float, bool]:
+    """The clip's coded pictures as NAL units, its length in seconds, and whether it is H.265."""
     found: list[_Picture] = []
     with av.open(str(clip)) as container:
         stream = container.streams.video[0]
         step_s = float(1 / stream.average_rate) if stream.average_rate else 0.04
-        annex_b: Any = BitStreamFilterContext("h264_mp4toannexb", stream)
+        h265 = stream.codec_context.name == "hevc"
+        annex_b: Any = BitStreamFilterContext(f"{'hevc' if h265 else 'h264'}_mp4toannexb", stream)
         for packet in container.demux(stream):
             for out in annex_b.filter(packet) if packet.size else ():
                 units = tuple(u for u in re.split(rb"\x00\x00\x00?\x01", bytes(out)) if u)
@@ -270,13 +316,19 @@ def _pictures(clip: Path) -> tuple[list[_Picture], float]:
                 found.append(_Picture(at_s, bool(out.is_keyframe), units))
     first_s = found[0].at_s
     pictures = [_Picture(p.at_s - first_s, p.keyframe, p.units) for p in found]
-    return pictures, pictures[-1].at_s + step_s
+    return pictures, pictures[-1].at_s + step_s, h265
 
 
-def _payloads(unit: bytes) -> Iterator[bytes]:
-    """RFC 6184: a single NAL unit, or fragments of one (FU-A)."""
+def _payloads(unit: bytes, *, h265: bool = False) -> Iterator[bytes]:
+    """RFC 6184 and 7798: a single NAL unit, or fragments of one (FU-A, FU)."""
     if len(unit) <= _PAYLOAD_BYTES:
         yield unit
+        return
+    if h265:
+        head, kind, rest = bytes([(unit[0] & 0x81) | 49 << 1, unit[1]]), (unit[0] >> 1) & 0x3F, unit[2:]
+        for at in range(0, len(rest), _PAYLOAD_BYTES):
+            start, end = (0x80 if at == 0 else 0), (0x40 if at + _PAYLOAD_BYTES >= len(rest) else 0)
+            yield head + bytes([start | end | kind]) + rest[at : at + _PAYLOAD_BYTES]
         return
     indicator, kind = (unit[0] & 0xE0) | 28, unit[0] & 0x1F
     rest = unit[1:]

@@ -111,6 +111,24 @@ class SourceUnreachableError(SourceError):
     code = "source-unreachable"
 
 
+class SourceRefusedError(SourceError):
+    """There is a machine at the camera's address, but it refuses the connection or the request."""
+
+    code = "source-refused"
+
+
+class SourceTlsError(SourceError):
+    """No safe connection: the camera's certificate is not one that we trust, or it does not speak TLS."""
+
+    code = "source-tls"
+
+
+class SourceProtocolError(SourceError):
+    """What answers does not speak as a camera does."""
+
+    code = "source-protocol"
+
+
 class SourceAuthError(SourceError):
     """The camera refuses our credentials. Trying again is allowed: someone may be fixing them."""
 

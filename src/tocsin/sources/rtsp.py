@@ -1,4 +1,4 @@
-"""Cameras that speak RTSP (RFC 2326), over TCP, decoded by FFmpeg.
+"""Cameras that speak RTSP (RFC 2326), over TCP, TLS or UDP, decoded by FFmpeg.
 
 FFmpeg takes credentials only inside the URL, and puts that URL into its exceptions. So the URL with
 the password exists only in `_open`, and no exception of FFmpeg's leaves this file, not as a cause
@@ -7,9 +7,11 @@ either: errors are described here and raised after the `except` block is left.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -25,23 +27,27 @@ from tocsin.core.errors import (
     SourceCodecError,
     SourceError,
     SourceNotFoundError,
+    SourceProtocolError,
+    SourceRefusedError,
     SourceTimeoutError,
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId, FrameInfo
 from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
+from tocsin.sources.addresses import refuse_no_camera
 from tocsin.sources.arrival import Arrivals
 from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
 from tocsin.sources.lens import Due, Lens, Looks
+from tocsin.sources.trust import Trust, distrust
 from tocsin.sources.urls import without_secrets
 
 OPTIONS: Final = {
-    "rtsp_transport": "tcp",
     "allowed_media_types": "video",
     "analyzeduration": "200000",
     "probesize": "200000",
+    "protocol_whitelist": "rtsp,rtsps,rtp,tcp,udp,tls",
 }
-"""TCP, as lost UDP packets are broken pictures. The small probe opens in 0.2 s instead of 1.1 s."""
+"""The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web."""
 
 MAX_CREDENTIALS: Final = 127
 """FFmpeg keeps user:password, percent-encoded, in 128 bytes and cuts off the rest without a word."""
@@ -50,12 +56,24 @@ KEYFRAME_WAIT_S: Final = 12.0
 """Decoding begins at a keyframe: begun in mid-GOP, 31 frames came out broken and unflagged. Cameras
 that refresh line by line send none at all, so after this time we begin anyway."""
 
+PORTS: Final = {"rtsp": 554, "rtsps": 322}
+
+TLS_TRIAL_S: Final = 2.0
+"""How long it may take to find out why no safe connection came about."""
+
 NO_PICTURE_S: Final = 20.0
 """Packets for this long without one picture: what they carry cannot be decoded."""
 
 BEHIND_S: Final = 2.0
 """Packets that come later than others by this much: we do not read them as fast as they are sent. Then
 stares are as sparse as patrols, for what is looked at late is looked at in vain."""
+
+
+class Transport(StrEnum):
+    """How a camera's packets come: in the RTSP connection, or beside it. Lost ones are broken pictures."""
+
+    TCP = "tcp"
+    UDP = "udp"
 
 
 class RtspSource:
@@ -74,14 +92,26 @@ class RtspSource:
         clock: Clock,
         username: str | None = None,
         password: str | None = None,
+        transport: Transport = Transport.TCP,
+        trust: Trust | None = None,
         open_timeout_s: float = 5.0,
         read_timeout_s: float = 3.0,
         rates: Rates | None = None,
         gaze: Gaze = PATROL,
     ) -> None:
-        """Raises ConfigError for a URL that is not rtsp:// or rtsps:// or has credentials in it."""
+        """`trust` is for rtsps, which comes over TCP.
+
+        Raises ConfigError for a URL that is not rtsp:// or rtsps://, has credentials in it, or names an
+        address that no camera may have; and for authorities that cannot be read.
+        """
         self._where = f"camera {camera} at {without_secrets(url)}"
         self._url = _checked(url, self._where)
+        self._safe = urlsplit(url).scheme == "rtsps"
+        self._trust = trust or Trust()
+        self._options = {**OPTIONS, "rtsp_transport": "tcp" if self._safe else transport.value}
+        if self._safe and self._trust.verify:
+            self._trust.context(self._where)
+            self._options |= {"tls_verify": "1", "ca_file": self._trust.authorities}
         self._credentials = _credentials(username, password, self._where)
         self._camera = camera
         self._clock = clock
@@ -97,8 +127,9 @@ class RtspSource:
     def frames(self) -> Iterator[Frame]:
         """Frames until the stream fails: it never ends without an error.
 
-        Raises SourceUnreachableError (nobody there), SourceAuthError (401, 403), SourceNotFoundError
-        (404), SourceTimeoutError (no answer in time, silent for `read_timeout_s`, or ended) and
+        Raises SourceUnreachableError (nobody there), SourceRefusedError (nothing listens, or a status of
+        failure), SourceTlsError, SourceAuthError (401, 403), SourceNotFoundError (404), SourceTimeoutError
+        (no answer in time, silent for `read_timeout_s`, or ended), SourceProtocolError (no RTSP) and
         SourceCodecError (no video that we can decode).
         """
         return self._runs.start(self._play)
@@ -165,11 +196,19 @@ class RtspSource:
         url = f"{scheme}://{self._credentials}@{rest}" if self._credentials else self._url
         asked_s = self._clock.monotonic_s()
         try:
-            return open_container(url, OPTIONS, (self._open_timeout_s, self._read_timeout_s))
+            return open_container(url, self._options, (self._open_timeout_s, self._read_timeout_s))
         except (av.error.FFmpegError, OSError) as error:
-            failure = self._described(error)
+            failure = self._described(error, opening=True)
+        took_s = self._clock.monotonic_s() - asked_s
+        # FFmpeg reports all that is wrong with TLS as an input/output error.
+        if self._safe and isinstance(failure, SourceUnreachableError | SourceTimeoutError):
+            parts = urlsplit(self._url)
+            host, port = parts.hostname or "", parts.port or PORTS["rtsps"]
+            distrusted = distrust(host, port, self._trust, TLS_TRIAL_S, self._where)
+            if distrusted is not None:
+                return distrusted
         # An opening that was cut short for its time reports whatever it was at, often bad data.
-        if self._clock.monotonic_s() - asked_s >= 0.98 * self._open_timeout_s:
+        if took_s >= 0.98 * self._open_timeout_s:
             return SourceTimeoutError(
                 f"no answer within {self._open_timeout_s:g} s",
                 where=self._where,
@@ -199,7 +238,7 @@ class RtspSource:
             )
         return packet
 
-    def _described(self, error: Exception) -> SourceError:
+    def _described(self, error: Exception, *, opening: bool = False) -> SourceError:
         """Our error for FFmpeg's; nothing of FFmpeg's own text, which may contain the URL."""
         match error:
             case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
@@ -216,11 +255,31 @@ class RtspSource:
                 )
             case av.error.ExitError() | av.error.TimeoutError():
                 return self._silent()
+            case av.error.InvalidDataError() | av.error.BrokenPipeError() if opening:
+                return SourceProtocolError(
+                    "what answers there does not speak RTSP",
+                    where=self._where,
+                    hint="check the port: 554 is RTSP's, 322 that of RTSP over TLS",
+                )
             case av.error.InvalidDataError() | av.error.LookupError() | av.error.PatchWelcomeError():
                 return self._undecodable("what the camera sends cannot be understood")
-            case av.error.HTTPError():
-                return SourceUnreachableError(
-                    "the camera refuses the request", where=self._where, hint="restart it if this stays"
+            case av.error.HTTPError() | av.error.HTTPClientError():
+                return SourceRefusedError(
+                    "the camera refuses the request",
+                    where=self._where,
+                    hint="it may serve too many viewers, or not over this transport",
+                )
+            case av.error.OSError(errno=errno.EPROTONOSUPPORT):
+                return SourceProtocolError(
+                    "the camera does not send its packets this way",
+                    where=self._where,
+                    hint='set transport = "tcp" or "udp", the other one',
+                )
+            case av.error.ConnectionRefusedError():
+                return SourceRefusedError(
+                    "the connection is refused: nothing listens at that port",
+                    where=self._where,
+                    hint="check the port, and that the camera's RTSP service is switched on",
                 )
             case _:
                 number = getattr(error, "errno", None)
@@ -246,11 +305,11 @@ def _checked(url: str, where: str) -> str:
     # Told apart by hand, as an exception of urlsplit's would show the URL.
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("rtsp", "rtsps") and bool(parts.hostname) and parts.port != 0
-        netloc = parts.netloc
+        host, netloc = parts.hostname, parts.netloc
+        good = parts.scheme in PORTS and bool(host) and parts.port != 0
     except ValueError:
-        good, netloc = False, ""
-    if not good:
+        host, netloc, good = None, "", False
+    if not good or host is None:
         raise ConfigError(
             "this is no RTSP address",
             where=where,
@@ -262,6 +321,7 @@ def _checked(url: str, where: str) -> str:
             where=where,
             hint="give them as username and password, the password from the environment",
         )
+    refuse_no_camera(host, where)
     return url
 
 
