@@ -46,7 +46,8 @@ app.add_typer(review_app, name="review")
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]
 Sources = Annotated[
-    list[str] | None, typer.Argument(help="Video files or rtsp:// addresses; instead of a configuration.")
+    list[str] | None,
+    typer.Argument(help="Video files, folders, or addresses of cameras; instead of a configuration."),
 ]
 
 

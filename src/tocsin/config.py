@@ -7,7 +7,6 @@ write instead.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import socket
 import tomllib
@@ -40,6 +39,8 @@ from pydantic_settings import (
 from tocsin.config_feedback import CauseSection, Thresholds
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import DetectorName, ModelSection, check_models
+from tocsin.config_streams import Reached, env_key, holds_credentials
+from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_water import GaugeSection
 from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
@@ -158,20 +159,10 @@ class Place(_Section):
     name: str = Field(min_length=1, max_length=100)
 
 
-def _holds_credentials(url: str) -> bool:
-    try:
-        parts, _port = urlsplit(url), urlsplit(url).port
-    except ValueError:
-        # A password with a slash or a bracket in it breaks the URL in two.
-        return "@" in url
-    return "@" in parts.netloc
-
-
-class Camera(_Section):
+class Camera(Reached):
     """One camera. Credentials never stand here: see `camera_credentials`."""
 
     id: Identifier
-    source: str = Field(min_length=1)
     name: str = ""
     place: str = ""
     # Looks that are further apart than a rule's max_gap_s (10 s) never make a hazard believed.
@@ -180,7 +171,7 @@ class Camera(_Section):
     loop: bool = False
     detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
     gauge: tuple[GaugeSection, ...] = Field(default=(), max_length=8)
-    threshold: Thresholds = {}
+    threshold: Thresholds = Field(default={})
 
     @model_validator(mode="after")
     def _stare_is_closer(self) -> Camera:
@@ -193,8 +184,8 @@ class Camera(_Section):
 
     @model_validator(mode="after")
     def _no_secret_in_source(self) -> Camera:
-        if "://" in self.source and _holds_credentials(self.source):
-            key = _env_key(self.id)
+        if "://" in self.source and holds_credentials(self.source):
+            key = env_key(self.id)
             raise ValueError(
                 "source holds a user name or password; take it out and set "
                 f"TOCSIN_CAMERA_{key}_USERNAME and TOCSIN_CAMERA_{key}_PASSWORD"
@@ -424,11 +415,11 @@ def _check_names(config: Config, where: str) -> None:
     check_models(config.model, [(camera.id, camera.detectors) for camera in config.camera], where)
     keys: dict[str, str] = {}
     for camera in config.camera:
-        other = keys.setdefault(_env_key(camera.id), camera.id)
+        other = keys.setdefault(env_key(camera.id), camera.id)
         if other != camera.id:
             raise ConfigError(
                 f"cameras {other!r} and {camera.id!r} would share "
-                f"TOCSIN_CAMERA_{_env_key(camera.id)}_PASSWORD",
+                f"TOCSIN_CAMERA_{env_key(camera.id)}_PASSWORD",
                 where=where,
                 hint="choose ids that differ in letters or digits",
             )
@@ -491,21 +482,3 @@ def _model_in(annotation: Any) -> Any:
             if found is not None:
                 return found
     return None
-
-
-def _env_key(camera_id: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", camera_id.upper())
-
-
-def camera_credentials(camera_id: str) -> tuple[str | None, SecretStr | None]:
-    """User name and password of a camera, from the environment only.
-
-    TOCSIN_CAMERA_<ID>_USERNAME and _PASSWORD, the id in capitals, with _ for what is not a letter or
-    a digit.
-    """
-    key = _env_key(camera_id)
-    password = os.environ.get(f"TOCSIN_CAMERA_{key}_PASSWORD")
-    return (
-        os.environ.get(f"TOCSIN_CAMERA_{key}_USERNAME"),
-        None if password is None else SecretStr(password),
-    )

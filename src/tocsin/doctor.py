@@ -184,9 +184,8 @@ async def _model(section: ModelSection, config: Config) -> Finding:
 
 
 async def _camera(camera: Camera, clock: Clock) -> Finding:
-    username, password = camera_credentials(camera.id)
-
     def look() -> str:
+        username, password = camera_credentials(camera.id)
         source = open_source(
             CameraId(camera.id),
             camera.source,
@@ -194,6 +193,7 @@ async def _camera(camera: Camera, clock: Clock) -> Finding:
             started_at=clock.now(),
             username=username,
             password=None if password is None else password.get_secret_value(),
+            reach=wiring.reach_of(camera),
         )
         try:
             frame = next(iter(source.frames()), None)

@@ -29,7 +29,7 @@ from tocsin.core.errors import ConfigError, StoreError
 from tocsin.core.journal import Entry
 from tocsin.core.observation import CameraId
 from tocsin.flows.accounts import Accounts, WatcherTokens, new_token
-from tocsin.sources.file import FileSource
+from tocsin.sources.opening import is_finite, open_source
 from tocsin.stores.sql import SqlStore
 
 START_WITHIN_S = 60.0
@@ -54,21 +54,22 @@ def with_sources(config: Config, sources: list[str]) -> Config:
     """The configuration with these sources as its cameras, each named after its file or host.
 
     Raises ConfigError for a file that is not there and for credentials in an address, and SourceError
-    for a file that is no video: who named it is still looking.
+    for a file that is no video or a folder without any: who named it is still looking.
     """
     cameras: list[dict[str, object]] = []
     names: set[str] = set()
     for source in sources:
-        if "://" not in source and not Path(source).is_file():
+        if is_finite(source) and not Path(source).exists():
             raise ConfigError(
-                "there is no such file", where=source, hint="name a video file or an rtsp:// address"
+                "there is no such file", where=source, hint="name a video file, a folder or an address"
             )
         if "://" in source:
             # Only the host: cameras take passwords in the path and the query too.
             stem = re.split(r"[/?#]", source.partition("://")[2].rpartition("@")[2], maxsplit=1)[0]
         else:
-            stem = Path(source).stem
-            _look_into(Path(source))
+            stem = Path(source).resolve().stem if is_finite(source) else Path(source).name
+            if is_finite(source):
+                _look_into(source)
         name = re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:50] or "camera"
         number, unique = 2, name
         while unique in names:
@@ -79,9 +80,11 @@ def with_sources(config: Config, sources: list[str]) -> Config:
     return from_values(values, "command line")
 
 
-def _look_into(path: Path) -> None:
+def _look_into(path: str) -> None:
     clock = SystemClock()
-    source = FileSource(CameraId(path.name), path, clock=clock, started_at=clock.now(), pace=False)
+    source = open_source(
+        CameraId(Path(path).name or "folder"), path, clock=clock, started_at=clock.now(), pace=False
+    )
     try:
         next(iter(source.frames()), None)
     finally:

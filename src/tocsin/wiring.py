@@ -40,7 +40,10 @@ from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
 from tocsin.ports import Channel, Clock, Detector, Gaze, Rates, Source
-from tocsin.sources.opening import open_source
+from tocsin.sources.http import Stream
+from tocsin.sources.opening import Reach, is_finite, open_source
+from tocsin.sources.rtsp import Transport
+from tocsin.sources.trust import Trust
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.watch.emitter import Emitter
@@ -325,7 +328,6 @@ def build_watcher(
         place = PlaceId(camera.place or camera.id)
         address = Address(SourceKind.CAMERA, camera.id, place, config.site.status)
         username, password = camera_credentials(camera.id)
-        is_file = "://" not in camera.source
         rates = Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
         opener = partial(
             _open,
@@ -343,7 +345,7 @@ def build_watcher(
             stares,
             emitter,
             clock,
-            ends=ends and is_file and not camera.loop,
+            ends=ends and is_finite(camera.source) and not camera.loop,
         )
         # Between two patrol looks there may be twice the usual time, where key packets are sparse (`lens`).
         silent_after_s = max(SILENT_AFTER_S, 3.0 / camera.patrol_looks_per_s)
@@ -372,6 +374,12 @@ def _metrics_of(
     return lambda report: MetricsServer(address, registry_of(report), token)
 
 
+def reach_of(camera: Camera) -> Reach:
+    """How the camera is reached, beyond its address."""
+    trust = Trust(camera.authorities, camera.verify_tls)
+    return Reach(Stream(camera.stream), Transport(camera.transport), trust)
+
+
 def _open(
     camera: Camera, rates: Rates, gaze: Gaze, clock: Clock, username: str | None, password: str | None
 ) -> Source:
@@ -382,6 +390,7 @@ def _open(
         started_at=clock.now(),
         username=username,
         password=password,
+        reach=reach_of(camera),
         rates=rates,
         gaze=gaze,
         loop=camera.loop,

@@ -158,8 +158,8 @@ class HttpCamera:
                 await writer.drain()
                 if not self.keeps or self.hangs_up:
                     return
-        except (OSError, asyncio.IncompleteReadError):
-            return
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            return  # also when it is ended, which asyncio would log as a failure
         finally:
             self._writers.discard(writer)
             writer.close()
@@ -169,19 +169,20 @@ class HttpCamera:
             await self.answers(self, writer)
         elif self._username and not self._allowed(head):
             asks = f'Digest realm="test", nonce="{NONCE}", qop="auth"' if self._digest else 'Basic realm="t"'
-            self._write(writer, 401, [f"WWW-Authenticate: {self.challenge or asks}"], "text/html", PAGE)
+            self.write(writer, 401, [f"WWW-Authenticate: {self.challenge or asks}"], "text/html", PAGE)
         elif self._stream and self.status == 200:
             await self._play(writer)
         else:
             body = self.pictures[self.sent % len(self.pictures)] if self.pictures else b""
             while self.stalled:
                 await asyncio.sleep(0.02)
-            self._write(writer, self.status, [], self.content_type, body)
+            self.write(writer, self.status, [], self.content_type, body)
             self.sent += 1
 
-    def _write(
+    def write(
         self, writer: asyncio.StreamWriter, status: int, more: list[str], kind: str, body: bytes
     ) -> None:
+        """One whole answer."""
         lines = [f"HTTP/1.1 {status} X", *self.headers, *more]
         lines += [f"Content-Type: {kind}"] if kind else []
         lines += [f"Content-Length: {len(body)}", f"Connection: {'keep-alive' if self.keeps else 'close'}"]
@@ -259,7 +260,7 @@ def redirecting(*locations: str) -> Misbehaving:
         location = left.pop(0) if len(left) > 1 else left[0]
         if not location:
             camera.answers = None
-            camera._write(writer, 200, [], camera.content_type, camera.pictures[0])
+            camera.write(writer, 200, [], camera.content_type, camera.pictures[0])
             return
         to = location.format(port=camera.port)
         writer.write(f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode())

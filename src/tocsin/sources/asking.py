@@ -26,7 +26,7 @@ from tocsin.core.errors import (
 )
 from tocsin.ports import Clock
 from tocsin.sources.addresses import refuse_no_camera
-from tocsin.sources.dialling import Dialler, Leash
+from tocsin.sources.dialling import Dialler, Leash, no_http
 from tocsin.sources.trust import Trust
 
 MAX_REDIRECTS: Final = 3
@@ -104,19 +104,15 @@ class Asking:
         trust: Trust,
         credentials: tuple[str, str] | None,
     ) -> None:
-        """`url` may hold secrets, `where` not. Raises ConfigError for authorities that cannot be read."""
+        """`url` may hold secrets, `where` not."""
         self._url = url
         self._where = where
         self._clock = clock
         self.leash = Leash(where, clock)
         self._dialler = Dialler(self.leash)
         self._auth = Credentials(*credentials) if credentials else httpx.Auth()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=trust.context(where),
-            max_connections=1,
-            keepalive_expiry=KEPT_OPEN_S,
-            network_backend=self._dialler,
-        )
+        self._trust = trust
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
 
     def ask(self, within_s: float, most_bytes: int) -> Answer:
         """The answer to a GET of the camera's URL, at most that many bytes of it and within that time.
@@ -143,7 +139,21 @@ class Asking:
 
     def close(self) -> None:
         """Raises RuntimeError while an answer is open."""
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool(self, scheme: str) -> httpcore.ConnectionPool:
+        """The connection by that scheme: a redirect may lead from http to https."""
+        if scheme not in self._pools:
+            # Reading the authorities takes 20 ms, which http needs not.
+            context = self._trust.context(self._where) if scheme == "https" else None
+            self._pools[scheme] = httpcore.ConnectionPool(
+                ssl_context=context,
+                max_connections=1,
+                keepalive_expiry=KEPT_OPEN_S,
+                network_backend=self._dialler,
+            )
+        return self._pools[scheme]
 
     def _through_auth(self, url: str) -> httpcore.Response:
         request = httpx.Request("GET", url, headers=_HEADERS)
@@ -171,11 +181,11 @@ class Asking:
 
     def _sent(self, request: httpx.Request) -> httpcore.Response:
         """The response's head. A kept connection that the camera has closed meanwhile is no failure."""
-        lost: SourceError = self._no_http()
+        lost: SourceError = no_http(self._where)
         for _ in range(2):
             before = self._dialler.made
             try:
-                return self._pool.handle_request(
+                return self._pool(request.url.scheme).handle_request(
                     httpcore.Request(
                         "GET",
                         httpcore.URL(
@@ -191,21 +201,14 @@ class Asking:
             except httpcore.RemoteProtocolError as error:
                 # h11's own text tells a camera that hung up from one that speaks something else.
                 hung_up = "disconnected" in str(error)
-                lost = broken_off(self._where) if hung_up else self._no_http()
+                lost = broken_off(self._where) if hung_up else no_http(self._where)
             except (httpcore.NetworkError, httpcore.LocalProtocolError):
                 lost = broken_off(self._where)
             except (httpcore.PoolTimeout, httpcore.UnsupportedProtocol):
-                lost = self._no_http()
+                lost = no_http(self._where)
             if self._dialler.made != before:
                 break
         raise lost
-
-    def _no_http(self) -> SourceProtocolError:
-        return SourceProtocolError(
-            "what answers at that port does not speak HTTP",
-            where=self._where,
-            hint="check the port, and http or https",
-        )
 
     def _accepted(self, response: httpcore.Response) -> Answer:
         status = response.status

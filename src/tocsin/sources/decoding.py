@@ -60,6 +60,12 @@ def open_container(
     return av.open(address, "r", options=options, timeout=timeout)
 
 
+def open_device(path: str, kind: str, options: dict[str, str]) -> InputContainer:
+    """The same for a device of that input format (`v4l2`). Raises av.error.FFmpegError and OSError."""
+    av.logging.set_level(None)
+    return av.open(path, "r", format=kind, options=options)
+
+
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The container's first stream of moving pictures, set to decode in this thread alone.
 

@@ -72,6 +72,15 @@ class Leash:
         )
 
 
+def no_http(where: str) -> SourceProtocolError:
+    """Something else than a web server at that port."""
+    return SourceProtocolError(
+        "what answers at that port does not speak HTTP",
+        where=where,
+        hint="check the port, and http or https",
+    )
+
+
 class Line(httpcore.NetworkStream):
     """One connection. Its reads end when the leash does, whatever time-out httpcore passes."""
 
@@ -79,6 +88,7 @@ class Line(httpcore.NetworkStream):
         self._socket = connection
         self._leash = leash
         self._within: Line | None = None
+        self._asked = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Raises SourceTimeoutError and SourceProtocolError for the leash, httpcore.ReadError for a loss."""
@@ -90,9 +100,15 @@ class Line(httpcore.NetworkStream):
         except (OSError, ValueError) as error:
             raise httpcore.ReadError(str(error)) from None
         self._leash.spend(len(read))
+        if self._asked and read:
+            # httpcore would wait for the end of a first line that is no HTTP, until the time is up.
+            self._asked = False
+            if not b"HTTP/".startswith(read[:5]):
+                raise no_http(self._leash.where)
         return read
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._asked = True
         self._socket.settimeout(self._leash.left_s())
         try:
             self._socket.sendall(buffer)

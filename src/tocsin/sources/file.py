@@ -93,6 +93,10 @@ class FileSource:
         """Frames decoded so far, looked at or not."""
         self.pictures_cpu_s = 0.0
         """CPU time that making pictures of those looked at has taken, in their thread."""
+        self.read = 0
+        """Frames of the file read so far."""
+        self.read_s = 0.0
+        """How long these are played, in seconds."""
         self._where = f"camera {camera}, file {path}"
 
     def __repr__(self) -> str:
@@ -133,6 +137,7 @@ class FileSource:
                                 due_zero_s = now_s - media_s  # too slow a machine: play on from here
                         due = lens.take(packet, index, media_s)
                         index += 1
+                        self.read, self.read_s = index, ends_s
                     else:
                         due = lens.end()
                     for one in due:
@@ -176,7 +181,7 @@ class FileSource:
             if not self._path.exists():
                 raise SourceNotFoundError("there is no such file", where=self._where, hint="check the path")
             if not self._path.is_file():
-                raise SourceNotFoundError("this is not a file", where=self._where, hint="name one video file")
+                raise SourceNotFoundError("this is not a file", where=self._where, hint="name a video file")
             if self._path.stat().st_size == 0:
                 raise SourceCodecError("the file is empty", where=self._where, hint="copy or record it again")
             # With the scheme, a colon in the file's name is not taken for a protocol.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from tocsin.core.errors import SourceCodecError, SourceError, SourceProtocolError, SourceTimeoutError
 from tocsin.core.observation import CameraId, FrameInfo
@@ -78,7 +79,8 @@ class HttpSource:
         self._stream = stream
         self._credentials = (username or "", password or "") if username or password else None
         self._trust = trust or Trust()
-        self._trust.context(self._where)
+        if urlsplit(url).scheme == "https" or self._trust.ca_file is not None:
+            self._trust.context(self._where)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._rates = rates or Rates()

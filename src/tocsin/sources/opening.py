@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -9,10 +10,28 @@ from tocsin.core.errors import ConfigError
 from tocsin.core.observation import CameraId
 from tocsin.ports import PATROL, Clock, Gaze, Rates, Source
 from tocsin.sources.file import FileSource
-from tocsin.sources.rtsp import RtspSource
+from tocsin.sources.folder import FolderSource
+from tocsin.sources.http import HttpSource, Stream
+from tocsin.sources.rtsp import RtspSource, Transport
+from tocsin.sources.trust import Trust
 from tocsin.sources.urls import without_secrets
+from tocsin.sources.usb import UsbSource, is_device
 
-SUPPORTED = "rtsp://, rtsps:// or the path of a video file"
+SUPPORTED = "rtsp(s)://, http(s)://, /dev/videoN, or the path of a video file or a folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a camera is reached, beyond its address: see `[[camera]]` in the configuration."""
+
+    stream: Stream = Stream.AUTO
+    transport: Transport = Transport.TCP
+    trust: Trust = field(default_factory=Trust)
+
+
+def is_finite(address: str) -> bool:
+    """Whether a source ends by itself: files and folders do, cameras do not."""
+    return "://" not in address and not is_device(address)
 
 
 def open_source(
@@ -23,22 +42,29 @@ def open_source(
     started_at: datetime,
     username: str | None = None,
     password: str | None = None,
+    reach: Reach | None = None,
     rates: Rates | None = None,
     gaze: Gaze = PATROL,
     loop: bool = False,
     pace: bool = True,
 ) -> Source:
-    """The source for an address: `rtsp://` and `rtsps://` are cameras, what has no scheme is a file.
+    """The source for an address: `rtsp(s)://` and `http(s)://` are cameras, `/dev/videoN` is a USB camera,
+    anything else without a scheme a file or a folder of files.
 
     Nothing is opened yet. `gaze` tells it at any time how closely to look. `started_at`, `loop` and `pace`
-    are for files, the credentials for cameras.
+    are for files and folders, the credentials and `reach` for cameras.
     Raises ConfigError for another scheme, and for a camera's URL that is not well formed.
     """
     scheme, separator, _ = address.partition("://")
+    reach = reach or Reach()
     if not separator:
-        return FileSource(
+        if is_device(address):
+            return UsbSource(camera, address, clock=clock, rates=rates, gaze=gaze)
+        path = Path(address)
+        kind = FolderSource if path.is_dir() else FileSource
+        return kind(
             camera,
-            Path(address),
+            path,
             clock=clock,
             started_at=started_at,
             loop=loop,
@@ -46,12 +72,34 @@ def open_source(
             rates=rates,
             gaze=gaze,
         )
-    if scheme.lower() in ("rtsp", "rtsps"):
-        return RtspSource(
-            camera, address, clock=clock, username=username, password=password, rates=rates, gaze=gaze
-        )
-    raise ConfigError(
-        f"{scheme}:// is no kind of source that we know",
-        where=f"camera {camera} at {without_secrets(address)}",
-        hint=f"supported are {SUPPORTED}",
-    )
+    match scheme.lower():
+        case "rtsp" | "rtsps":
+            return RtspSource(
+                camera,
+                address,
+                clock=clock,
+                username=username,
+                password=password,
+                transport=reach.transport,
+                trust=reach.trust,
+                rates=rates,
+                gaze=gaze,
+            )
+        case "http" | "https":
+            return HttpSource(
+                camera,
+                address,
+                clock=clock,
+                stream=reach.stream,
+                username=username,
+                password=password,
+                trust=reach.trust,
+                rates=rates,
+                gaze=gaze,
+            )
+        case _:
+            raise ConfigError(
+                f"{scheme}:// is no kind of source that we know",
+                where=f"camera {camera} at {without_secrets(address)}",
+                hint=f"supported are {SUPPORTED}",
+            )

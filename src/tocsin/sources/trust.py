@@ -27,22 +27,19 @@ class Trust:
 
     def context(self, where: str) -> ssl.SSLContext:
         """For connections to cameras. Raises ConfigError for authorities that cannot be read."""
-        context = ssl.create_default_context()
         if not self.verify:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             return context
         try:
-            context.load_verify_locations(self.authorities)
+            return ssl.create_default_context(cafile=self.authorities)
         except (OSError, ssl.SSLError):
             raise ConfigError(
                 f"ca_file {self.authorities} holds no certificates that can be read",
                 where=where,
                 hint="give a PEM file: -----BEGIN CERTIFICATE-----",
             ) from None
-        if self.ca_file is not None:  # these and no others
-            context = ssl.create_default_context(cafile=self.authorities)
-        return context
 
 
 def tls_error(error: OSError, where: str) -> SourceTlsError:

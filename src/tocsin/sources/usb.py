@@ -1,0 +1,180 @@
+"""Cameras at this machine's own USB (V4L2): /dev/videoN."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterator
+from datetime import timedelta
+from typing import Final
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from tocsin.core.errors import (
+    ConfigError,
+    SourceCodecError,
+    SourceError,
+    SourceNotFoundError,
+    SourceRefusedError,
+    SourceTimeoutError,
+)
+from tocsin.core.observation import CameraId, FrameInfo
+from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
+from tocsin.sources.arrival import Arrivals
+from tocsin.sources.decoding import Runs, bgr, has_decoder, open_device, video_stream
+from tocsin.sources.lens import Lens, Looks
+
+DEVICE: Final = re.compile(r"/dev/(video\d{1,3}|v4l/by-(id|path)/[^/\s]{1,200})")
+SIZE: Final = "1280x720"
+"""What is asked for; the driver takes the nearest that the camera has. Looks are made at 640 px."""
+
+POLL_S: Final = 0.02
+"""The driver is asked so often for the next picture: a read that waits in it could not be ended."""
+
+
+def is_device(address: str) -> bool:
+    """Whether the address in the configuration is a USB camera's."""
+    return DEVICE.fullmatch(address) is not None
+
+
+def options(rates: Rates) -> dict[str, str]:
+    """What is asked of the driver: no more pictures a second than a stare looks at."""
+    return {
+        "video_size": SIZE,
+        "framerate": f"{max(5.0, rates.stare_looks_per_s):g}",
+        "fflags": "nonblock",
+    }
+
+
+class UsbSource:
+    """One V4L2 device as a Source; `frames` opens it anew at each call, also after an error.
+
+    `clock_s` and `at` are those of the arrival, `index` counts the frames since it was opened.
+    """
+
+    def __init__(
+        self,
+        camera: CameraId,
+        device: str,
+        *,
+        clock: Clock,
+        read_timeout_s: float = 5.0,
+        rates: Rates | None = None,
+        gaze: Gaze = PATROL,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Raises ConfigError for what is not the path of a video device."""
+        self._where = f"camera {camera} at {device}"
+        if not is_device(device):
+            raise ConfigError(
+                "this is no video device",
+                where=self._where,
+                hint="write /dev/video0, or /dev/v4l/by-id/NAME, which stays the same after a restart",
+            )
+        self._camera = camera
+        self._device = device
+        self._clock = clock
+        self._read_timeout_s = read_timeout_s
+        self._rates = rates or Rates()
+        self._gaze = gaze
+        self._sleep = sleep
+        self._runs = Runs()
+
+    def __repr__(self) -> str:
+        return f"UsbSource({self._where})"
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the camera fails: it never ends without an error.
+
+        Raises SourceNotFoundError (no such device), SourceRefusedError (in use by another program, or no
+        right to it), SourceTimeoutError (no picture for `read_timeout_s`, or unplugged) and
+        SourceCodecError.
+        """
+        return self._runs.start(self._play)
+
+    def close(self) -> None:
+        self._runs.close()
+
+    def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
+        with self._open() as container:
+            stream = video_stream(container)
+            if stream is None or not has_decoder(stream):
+                raise SourceCodecError(
+                    "the device gives no video that we can decode",
+                    where=self._where,
+                    hint="it may be the camera's second device, for its settings: try the next lower number",
+                )
+            arrivals, index = Arrivals(), 0
+            lens = Lens(stream, self._rates, self._gaze, Looks(), arrivals.of)
+            last_s = self._clock.monotonic_s()
+            while wanted():
+                packet = self._next(container)
+                now_s = self._clock.monotonic_s()
+                if packet is None or packet.stream_index != stream.index or not packet.size:
+                    if now_s - last_s > self._read_timeout_s:
+                        raise self._silent(f"no picture for {self._read_timeout_s:g} s")
+                    self._sleep(POLL_S)
+                    continue
+                arrivals.arrived(lens.stamp_s(packet.pts), now_s)
+                for due in lens.take(packet, index, now_s):
+                    picture = bgr(due.frame)
+                    height_px, width_px = picture.shape[:2]
+                    at = self._clock.now() - timedelta(seconds=max(0.0, now_s - due.at_s))
+                    yield Frame(
+                        FrameInfo(
+                            self._camera, at, due.at_s, due.index, width_px, height_px, True, due.skipped
+                        ),
+                        picture,
+                    )
+                    if not wanted():
+                        return
+                index += 1
+                last_s = self._clock.monotonic_s()
+
+    def _open(self) -> InputContainer:
+        try:
+            return open_device(self._device, "v4l2", options(self._rates))
+        except (av.error.FFmpegError, OSError) as error:
+            failure = self._described(error)
+        raise failure
+
+    def _next(self, container: InputContainer) -> Packet[Stream] | None:
+        """The next packet, or None if none is there yet."""
+        try:
+            return next(container.demux(), None)
+        except av.error.BlockingIOError:
+            return None
+        except (av.error.FFmpegError, OSError):
+            pass
+        raise self._silent("the device is gone: it was unplugged, or its driver failed")
+
+    def _described(self, error: Exception) -> SourceError:
+        match error:
+            case FileNotFoundError():
+                return SourceNotFoundError(
+                    "there is no such device",
+                    where=self._where,
+                    hint="is the camera plugged in? v4l2-ctl --list-devices names them",
+                )
+            case PermissionError():
+                return SourceRefusedError(
+                    "the device may not be opened",
+                    where=self._where,
+                    hint="add Tocsin's account to the group video; give the device to its container",
+                )
+            case OSError(errno=16):
+                return SourceRefusedError(
+                    "the device is in use", where=self._where, hint="end the other program that watches it"
+                )
+            case _:
+                return SourceCodecError(
+                    "this is no camera that we can read",
+                    where=self._where,
+                    hint="it may be the camera's second device, for its settings: try the next lower number",
+                )
+
+    def _silent(self, what: str) -> SourceTimeoutError:
+        return SourceTimeoutError(what, where=self._where, hint="plug the camera in again; check its cable")
