@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import ssl
 import threading
 import time
 import traceback
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trustme
+from tests.support.certificates import tls_for
 from tests.support.http_camera import (
     PAGE,
     HttpCamera,
@@ -295,7 +295,10 @@ class TestFails:
         assert len(still.requests) == 4
 
     def test_a_hundred_megapixels_are_not_decoded(self, still: HttpCamera, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it was decoded"))
+        def decode(*_: object) -> None:
+            pytest.fail("it was decoded")
+
+        monkeypatch.setattr("cv2.imdecode", decode)
         still.pictures = [lying(PICTURES[0], 11_600, 8_700)]
         error = failure(source(still))
         assert isinstance(error, SourceCodecError)
@@ -420,9 +423,11 @@ class TestRedirects:
         self, still: HttpCamera, monkeypatch: pytest.MonkeyPatch
     ):
         """As a hostile name server would answer, which cannot be had here."""
-        monkeypatch.setattr(
-            "socket.getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("169.254.169.254", still.port))]
-        )
+
+        def resolve(*_: object, **__: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+            return [(2, 1, 6, "", ("169.254.169.254", still.port))]
+
+        monkeypatch.setattr("socket.getaddrinfo", resolve)
         error = failure(source(still, url=f"http://camera.example:{still.port}/"))
         assert isinstance(error, SourceProtocolError)
         assert still.connections == 0
@@ -506,12 +511,6 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return path
-
-
-def tls_for(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
 
 
 class TestTls:

@@ -96,6 +96,7 @@ class FolderSource:
                     if of_videos:
                         file = self._video(path, so_far_s)
                         yield from self._of_video(file, wanted, so_far_s, index)
+                        self._sleep_until(zero_s + so_far_s + file.read_s, wanted)  # its last frame's time
                         played, index = played + file.read_s, index + file.read
                     else:
                         yield self._still(path, zero_s + so_far_s, zero_s, index)
@@ -176,6 +177,10 @@ class FolderSource:
                 break
             self._sleep(min(left_s, TICK_S))
         return 0.0
+
+    def _sleep_until(self, due_s: float, wanted: Callable[[], bool]) -> None:
+        while self._pace and wanted() and (left_s := due_s - self._clock.monotonic_s()) > 0:
+            self._sleep(min(left_s, TICK_S))
 
 
 def _small(picture: Picture) -> Picture:

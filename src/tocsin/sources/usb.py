@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import re
-import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import timedelta
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.video.stream import VideoStream
 
 from tocsin.core.errors import (
     ConfigError,
@@ -31,9 +31,6 @@ DEVICE: Final = re.compile(r"/dev/(video\d{1,3}|v4l/by-(id|path)/[^/\s]{1,200})"
 SIZE: Final = "1280x720"
 """What is asked for; the driver takes the nearest that the camera has. Looks are made at 640 px."""
 
-POLL_S: Final = 0.02
-"""The driver is asked so often for the next picture: a read that waits in it could not be ended."""
-
 
 def is_device(address: str) -> bool:
     """Whether the address in the configuration is a USB camera's."""
@@ -45,7 +42,6 @@ def options(rates: Rates) -> dict[str, str]:
     return {
         "video_size": SIZE,
         "framerate": f"{max(5.0, rates.stare_looks_per_s):g}",
-        "fflags": "nonblock",
     }
 
 
@@ -53,6 +49,9 @@ class UsbSource:
     """One V4L2 device as a Source; `frames` opens it anew at each call, also after an error.
 
     `clock_s` and `at` are those of the arrival, `index` counts the frames since it was opened.
+
+    The wait for a picture is the driver's, and FFmpeg gives no way to bound it: a device that is unplugged
+    fails at once, but one that hangs in its driver is seen as silent by the watcher's supervisor alone.
     """
 
     def __init__(
@@ -61,10 +60,8 @@ class UsbSource:
         device: str,
         *,
         clock: Clock,
-        read_timeout_s: float = 5.0,
         rates: Rates | None = None,
         gaze: Gaze = PATROL,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Raises ConfigError for what is not the path of a video device."""
         self._where = f"camera {camera} at {device}"
@@ -77,10 +74,8 @@ class UsbSource:
         self._camera = camera
         self._device = device
         self._clock = clock
-        self._read_timeout_s = read_timeout_s
         self._rates = rates or Rates()
         self._gaze = gaze
-        self._sleep = sleep
         self._runs = Runs()
 
     def __repr__(self) -> str:
@@ -90,7 +85,7 @@ class UsbSource:
         """Frames until the camera fails: it never ends without an error.
 
         Raises SourceNotFoundError (no such device), SourceRefusedError (in use by another program, or no
-        right to it), SourceTimeoutError (no picture for `read_timeout_s`, or unplugged) and
+        right to it), SourceTimeoutError (unplugged) and
         SourceCodecError.
         """
         return self._runs.start(self._play)
@@ -109,20 +104,18 @@ class UsbSource:
                 )
             arrivals, index = Arrivals(), 0
             lens = Lens(stream, self._rates, self._gaze, Looks(), arrivals.of)
-            last_s = self._clock.monotonic_s()
+            packets = container.demux(stream)
             while wanted():
-                packet = self._next(container)
+                packet = self._next(packets)
                 now_s = self._clock.monotonic_s()
-                if packet is None or packet.stream_index != stream.index or not packet.size:
-                    if now_s - last_s > self._read_timeout_s:
-                        raise self._silent(f"no picture for {self._read_timeout_s:g} s")
-                    self._sleep(POLL_S)
+                if not packet.size:
                     continue
                 arrivals.arrived(lens.stamp_s(packet.pts), now_s)
                 for due in lens.take(packet, index, now_s):
                     picture = bgr(due.frame)
                     height_px, width_px = picture.shape[:2]
-                    at = self._clock.now() - timedelta(seconds=max(0.0, now_s - due.at_s))
+                    passed_s = self._clock.monotonic_s() - due.at_s
+                    at = self._clock.now() - timedelta(seconds=max(0.0, passed_s))
                     yield Frame(
                         FrameInfo(
                             self._camera, at, due.at_s, due.index, width_px, height_px, True, due.skipped
@@ -132,7 +125,6 @@ class UsbSource:
                     if not wanted():
                         return
                 index += 1
-                last_s = self._clock.monotonic_s()
 
     def _open(self) -> InputContainer:
         try:
@@ -141,15 +133,19 @@ class UsbSource:
             failure = self._described(error)
         raise failure
 
-    def _next(self, container: InputContainer) -> Packet[Stream] | None:
-        """The next packet, or None if none is there yet."""
+    def _next(self, packets: Iterator[Packet[VideoStream]]) -> Packet[VideoStream]:
         try:
-            return next(container.demux(), None)
-        except av.error.BlockingIOError:
-            return None
+            packet = next(packets, None)
         except (av.error.FFmpegError, OSError):
-            pass
-        raise self._silent("the device is gone: it was unplugged, or its driver failed")
+            packet = None
+        # At its end FFmpeg gives empty packets, then none: for a camera that is a failure.
+        if packet is None or (not packet.size and packet.dts is None):
+            raise SourceTimeoutError(
+                "the device is gone: it was unplugged, or its driver failed",
+                where=self._where,
+                hint="plug the camera in again; check its cable",
+            )
+        return packet
 
     def _described(self, error: Exception) -> SourceError:
         match error:
@@ -165,7 +161,7 @@ class UsbSource:
                     where=self._where,
                     hint="add Tocsin's account to the group video; give the device to its container",
                 )
-            case OSError(errno=16):
+            case OSError(errno=errno.EBUSY):
                 return SourceRefusedError(
                     "the device is in use", where=self._where, hint="end the other program that watches it"
                 )
@@ -175,6 +171,3 @@ class UsbSource:
                     where=self._where,
                     hint="it may be the camera's second device, for its settings: try the next lower number",
                 )
-
-    def _silent(self, what: str) -> SourceTimeoutError:
-        return SourceTimeoutError(what, where=self._where, hint="plug the camera in again; check its cable")

@@ -118,6 +118,6 @@ class TestOpenSource:
         assert isinstance(open_source(camera, path, clock=StillClock(), started_at=NOON), FileSource)
 
     def test_an_unknown_scheme_is_refused_and_the_known_ones_named(self):
-        with pytest.raises(ConfigError, match=r"gopher://.*rtsp://, rtsps://") as caught:
+        with pytest.raises(ConfigError, match=r"gopher://.*rtsp\(s\)://, http\(s\)://") as caught:
             open_source(CameraId("gate"), "gopher://a:hunter2@h/s", clock=StillClock(), started_at=NOON)
         assert "hunter2" not in str(caught.value)
