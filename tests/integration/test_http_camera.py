@@ -312,6 +312,7 @@ class TestFails:
             (endless(JPEG_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"8\r\n\xff\xd8\xff\xe0aaaa\r\n"),
              SourceError),
             (endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more of it\r\n"), SourceProtocolError),
+            (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), SourceError),
             (endless(b"HTTP/1.1 401 No\r\n\r\n", PAGE * 1000), SourceAuthError),
             (endless(b"HTTP/1.1 404 No\r\n\r\n", PAGE * 1000), SourceNotFoundError),
             (dripping(JPEG_HEAD + b"Content-Length: 99\r\n\r\n" + PICTURES[0]), SourceTimeoutError),
