@@ -74,6 +74,18 @@ class InvalidInputError(TocsinError):
     code = "invalid-input"
 
 
+class ZoneError(InvalidInputError):
+    """A mask or ignore zone that cannot be drawn so."""
+
+    code = "zone"
+
+
+class ZonesChangedError(TocsinError):
+    """Somebody else has changed these zones since they were read; nothing was saved."""
+
+    code = "zones-changed"
+
+
 class NotFoundError(TocsinError):
     """There is nothing by that name."""
 
