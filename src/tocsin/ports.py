@@ -16,6 +16,7 @@ from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation, Region
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
+from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.redact import Picture as Picture
 from tocsin.redact import RedactedPicture
 
@@ -34,10 +35,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One decoded frame: BGR uint8 of shape (height_px, width_px, 3), contiguous."""
+    """One decoded frame: BGR uint8 of shape (height_px, width_px, 3), contiguous.
+
+    It belongs to whoever looks at it: the eye paints the camera's masks into it before any detector sees
+    it. `zones` are those of the camera. A detector that would name only the surest place of a hazard goes
+    by them, so that an ignored furnace does not stand before a fire beside it.
+    """
 
     info: FrameInfo
     picture: Picture
+    zones: Zones = NO_ZONES
 
 
 class Gaze(Protocol):
@@ -114,7 +121,8 @@ class Detector(Protocol):
         ...
 
     def look(self, frame: Frame) -> Sequence[Observation]:
-        """What is seen in this frame, at most one observation per hazard."""
+        """What is seen in this frame. Of several observations of a hazard the surest counts that no ignore
+        zone of the frame holds."""
         ...
 
     def reset(self) -> None:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tocsin.core.errors import DetectorError, ModelChecksumError, ModelShapeError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Observation, Region
+from tocsin.core.zones import Zones
 from tocsin.detectors.burst import LEVEL_TALL_PX, LEVEL_WIDE_PX, Burst, Figures, Map, region_of
 from tocsin.detectors.looking import Pace, Turn
 from tocsin.detectors.runtime import Session, open_session, run_session
@@ -146,9 +147,10 @@ class FireDetector:
             self._burst.clear()
         picture = shrunk(frame.picture)
         maps = self._network.maps(picture)
+        maps, ignored = self._parted(maps, frame.zones)
         self._burst.add(frame.info.clock_s, maps, level_of(picture))
         seen = (self._judge(one, maps[one.channel]) for one in self._network.verdicts)
-        self._last = tuple(one for one in seen if one.confidence >= LEAST_CONFIDENCE)
+        self._last = tuple(one for one in (*seen, *ignored) if one.confidence >= LEAST_CONFIDENCE)
         return self._last
 
     def scores(self, picture: Picture) -> Mapping[HazardCode, Score]:
@@ -159,6 +161,28 @@ class FireDetector:
             for one in self._network.verdicts
         }
 
+    def _parted(self, maps: Map, zones: Zones) -> tuple[Map, list[Observation]]:
+        """The likelihoods without those groups of cells that an ignore zone holds, and the likeliest of these.
+
+        Here and not afterwards: only the likeliest place is judged, and beside a furnace that is meant to
+        glow a fire would never be.
+        """
+        ignored: dict[HazardCode, Observation] = {}
+        if not zones.ignores:
+            return maps, []
+        kept = maps.copy()
+        for one in self._network.verdicts:
+            map_ = kept[one.channel]
+            while float(map_.max()) >= LEAST_CONFIDENCE:
+                group = likeliest(map_)
+                if not zones.ignored(one.hazard, region_of(group)):
+                    break
+                alone = one.suspicion(likelihood(map_, one.pooled))
+                ignored.setdefault(one.hazard, Observation(one.hazard, alone, region_of(group)))
+                # Each turn takes at least the likeliest cell away, so it ends.
+                map_[group > 0] = 0.0
+        return kept, list(ignored.values())
+
     def _judge(self, verdict: Verdict, map_: Map) -> Observation:
         alone = verdict.suspicion(likelihood(map_, verdict.pooled))
         if self._burst.tells and self._burst.shows(
@@ -168,7 +192,7 @@ class FireDetector:
             sure = verdict.confidence(figures)
             if sure >= alone:
                 return Observation(verdict.hazard, sure, region)
-        return Observation(verdict.hazard, alone, _likeliest(map_))
+        return Observation(verdict.hazard, alone, region_of(likeliest(map_)))
 
 
 def shrunk(picture: Picture) -> Picture:
@@ -191,10 +215,11 @@ def likelihood(map_: Map, pooled: int) -> float:
     return float(np.partition(map_.reshape(-1), -pooled)[-pooled:].mean())
 
 
-def _likeliest(map_: Map) -> Region:
+def likeliest(map_: Map) -> NDArray[np.uint8]:
+    """The group of cells around the likeliest one that are at least half as likely, 0 or 1."""
     mask = (map_ >= 0.5 * map_.max()).astype(np.uint8)
     _, label = cast("tuple[int, NDArray[np.int32]]", cv2.connectedComponents(mask, connectivity=8))
-    return region_of((label == label.reshape(-1)[int(map_.argmax())]).astype(np.uint8))
+    return (label == label.reshape(-1)[int(map_.argmax())]).astype(np.uint8)
 
 
 def boxes_of(map_: Map) -> tuple[tuple[float, Region], ...]:

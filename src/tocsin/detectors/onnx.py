@@ -185,10 +185,13 @@ class OnnxDetector:
         return self._model.labels
 
     def look(self, frame: Frame) -> Sequence[Observation]:
-        """The surest of each hazard in this frame. Raises DetectorError."""
-        surest: dict[HazardCode, Found] = {}
+        """The surest of each hazard in this frame, and of what an ignore zone holds as well.
+
+        Raises DetectorError.
+        """
+        surest: dict[tuple[HazardCode, bool], Found] = {}
         for found in self._model.find(frame.picture):
-            surest.setdefault(found.hazard, found)
+            surest.setdefault((found.hazard, frame.zones.ignored(found.hazard, found.region)), found)
         return [
             Observation(one.hazard, self._model.confidence(one.score), one.region) for one in surest.values()
         ]

@@ -9,6 +9,10 @@ While the picture is covered, blurred or moved nothing is learned: only the old 
 or a new start of the watcher, which takes the view that it finds, unless that view is blank. A silent
 camera is not seen here: there are no frames to look at.
 
+Where a site has drawn masks, the largest unmasked rectangle is the picture: a mask is no cover, stays as
+it is for ever and has edges of its own, and none of that may be taken for something of the camera's. Other
+masks make another picture, whose view is learned anew.
+
 Measured by `benchmarks/trouble.py`; the figures are in docs/reference/camera-trouble.md.
 """
 
@@ -18,12 +22,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from tocsin.core.hazards import HazardCode
-from tocsin.core.observation import Observation
+from tocsin.core.observation import Observation, Region
 from tocsin.detectors.blank import Blankness
 from tocsin.detectors.looking import Pace, Turn, ramp
 from tocsin.detectors.reference import BLACK_LEVEL, BRIGHT, COVERED, WHITE_SHARE, Reference
 from tocsin.detectors.stillness import Stillness
 from tocsin.detectors.view import view_of
+from tocsin.masking import cut, free_part
 from tocsin.ports import Frame
 
 FROZEN: Final = HazardCode("camera-frozen")
@@ -32,6 +37,7 @@ DARK: Final = HazardCode("camera-dark")
 MIN_GAP_S: Final = 0.09  # looks closer together are not judged again
 MAX_GAP_S: Final = 30.0  # after a longer gap the recent past says nothing about suddenness
 LEAST_CONFIDENCE: Final = 0.1
+WHOLE: Final = Region(0.0, 0.0, 1.0, 1.0)
 
 
 class PictureDetector:
@@ -49,6 +55,7 @@ class PictureDetector:
 
     def __init__(self) -> None:
         self._pace = Pace(MIN_GAP_S, MAX_GAP_S)
+        self._part = WHOLE
         self._reference = Reference()
         self.reset()
 
@@ -68,16 +75,21 @@ class PictureDetector:
         step = self._pace.step(frame)
         if step.turn is Turn.AGAIN:
             return self._answer
-        if step.turn is Turn.FIRST:
+        part = free_part(frame.zones.masks) if frame.zones.masks else WHOLE
+        another, self._part = part != self._part, part
+        if another or step.turn is Turn.FIRST:
             self._reference = Reference()
-        if step.turn is not Turn.NEXT:
+        if another or step.turn is not Turn.NEXT:
             self._begin()
-        view = view_of(frame.picture)
+        if part is None:
+            return ()
+        picture = cut(frame.picture, part)
+        view = view_of(picture)
         if view is None:
             return ()
         clock_s = frame.info.clock_s
         found = {
-            FROZEN: self._stillness.look(frame.picture, clock_s),
+            FROZEN: self._stillness.look(picture, clock_s),
             DARK: 1.0 - ramp(view.high, *BLACK_LEVEL),
             BRIGHT: ramp(view.white, *WHITE_SHARE),
         }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from tocsin.core.errors import ConfigError
@@ -19,9 +19,13 @@ from tocsin.core.observation import (
     SourceKind,
 )
 from tocsin.core.persistence import Change, Look, Rule, Track, step
+from tocsin.core.zones import NO_ZONES, Zones
+from tocsin.masking import mask_out
 from tocsin.ports import Detector, Frame
+from tocsin.redact import RedactedPicture
 from tocsin.watch.guard import Guarded
 from tocsin.watch.rules import rule_for
+from tocsin.watch.scheduler import SUSPICIOUS
 from tocsin.watch.strip import Strip, StripPicture
 
 DETECTOR_FAILED = HazardCode("detector-failed")
@@ -100,8 +104,9 @@ class Eye:
         detectors: Sequence[Detector],
         catalogue: Catalogue,
         thresholds: Mapping[str, float] | None = None,
+        zones: Callable[[], Zones] = lambda: NO_ZONES,
     ) -> None:
-        """`thresholds` are this camera's own, by hazard.
+        """`thresholds` are this camera's own, by hazard; `zones` tells those of now, and is asked at each look.
 
         Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3), and
         ConfigError for a threshold of a hazard that none of the detectors looks for.
@@ -125,6 +130,10 @@ class Eye:
                 hint="take it out, or add the detector",
             )
         self._failing = Watched(catalogue.get(DETECTOR_FAILED))
+        self._zones_now = zones
+        self._zones = zones()
+        self.ignored = 0
+        """Looks in which something suspicious lay in an ignore zone, since the start."""
 
     @property
     def standing(self) -> tuple[Edge, ...]:
@@ -149,7 +158,8 @@ class Eye:
             detector.reset()
 
     def look(self, frame: Frame) -> Seen:
-        """One frame through detectors and persistence."""
+        """One frame through detectors and persistence; the camera's masks are painted into it first."""
+        frame = self._masked(frame)
         best = self._observe(frame)
         # What a failed detector would have seen, nobody has looked for.
         unseen = {label for one in self._detectors if one.failing for label in one.labels}
@@ -190,6 +200,37 @@ class Eye:
         self._strip.remember(frame)
         return Seen(tuple(edges), tuple(pictures), self._suspicion(best), decided, best)
 
+    def still(self) -> RedactedPicture | None:
+        """How the camera's picture looks now, masked and redacted; None before the first look."""
+        return self._strip.latest()
+
+    def _masked(self, frame: Frame) -> Frame:
+        zones = self._zones_now()
+        if zones is not self._zones:
+            self._change(zones)
+        return replace(frame, picture=mask_out(frame.picture, zones.masks), zones=zones) if zones else frame
+
+    def _change(self, zones: Zones) -> None:
+        """Goes by other zones from now on; what was remembered of the picture under a new mask is dropped."""
+        before, self._zones = self._zones, zones
+        if zones == before:
+            return
+        self.interrupted()
+        if zones.masks == before.masks:
+            hidden = NO_ZONES
+        else:
+            self._strip.forget()
+            hidden = Zones(tuple(mask for mask in zones.masks if mask not in before.masks))
+        for watched in self._watched.values():
+            edge = watched.standing
+            if edge is None or watched.hazard.family is Family.SIGHT:
+                continue
+            newly = zones.ignored(edge.hazard, edge.region) and not before.ignored(edge.hazard, edge.region)
+            if newly or hidden.hides(edge.region):
+                # That it will not be seen there any more is no sign that it is over: nothing is said of it,
+                # neither that it stands nor that it cleared, and its alarm stays for people (invariant 2).
+                watched.track, watched.standing = Track(), None
+
     def _suspicion(self, best: Mapping[str, Observation]) -> float:
         """The worst of what would be news: not what stands already, nor a lesser sign of the same thing."""
         standing = [one.hazard for one in self._watched.values() if one.standing]
@@ -215,14 +256,22 @@ class Eye:
 
     def _observe(self, frame: Frame) -> Mapping[str, Observation]:
         best: dict[str, Observation] = {}
+        ignored = False
         for detector in self._detectors:
             for seen in detector.look(frame) or ():
                 if seen.hazard not in detector.labels:
                     # Promised labels were checked at load; one that comes all the same is not let in.
                     continue
+                if self._zones.ignored(seen.hazard, seen.region):
+                    watched = self._watched.get(seen.hazard)
+                    ignored |= watched is not None and (
+                        suspicion_of(seen.confidence, watched.rule) >= SUSPICIOUS
+                    )
+                    continue
                 known = best.get(seen.hazard)
                 if known is None or seen.confidence > known.confidence:
                     best[seen.hazard] = seen
+        self.ignored += ignored
         return best
 
 

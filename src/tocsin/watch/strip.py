@@ -67,6 +67,16 @@ class Strip:
         if not self._slow or clock_s - self._slow[-1].clock_s >= KEEP_SLOWLY_EVERY_S:
             self._slow.append(kept)
 
+    def forget(self) -> None:
+        """Drops what is remembered, as it shows what is masked from now on."""
+        self._recent.clear()
+        self._slow.clear()
+
+    def latest(self) -> RedactedPicture | None:
+        """The frame that was remembered last, about a second old at most. May be asked by any thread."""
+        kept = tuple(self._recent)
+        return redact(kept[-1].picture, None) if kept else None
+
     def confirmed(
         self, edge_id: EdgeId, frame: Frame, region: Region | None, since: datetime
     ) -> list[StripPicture]:
