@@ -42,6 +42,7 @@ from tocsin.config_models import DetectorName, ModelSection, check_models
 from tocsin.config_streams import Reached, env_key, holds_credentials
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_water import GaugeSection
+from tocsin.config_zones import IgnoreSection, MaskSection, zones_of
 from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
     Contact,
@@ -57,6 +58,7 @@ from tocsin.core.dispatch import (
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
+from tocsin.core.zones import MOST_ZONES, Zones
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
@@ -171,7 +173,17 @@ class Camera(Reached):
     loop: bool = False
     detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
     gauge: tuple[GaugeSection, ...] = Field(default=(), max_length=8)
+    mask: tuple[MaskSection, ...] = Field(default=(), max_length=MOST_ZONES)
+    ignore: tuple[IgnoreSection, ...] = Field(default=(), max_length=MOST_ZONES)
     threshold: Thresholds = Field(default={})
+
+    @model_validator(mode="after")
+    def _few_zones(self) -> Camera:
+        try:
+            zones_of(self.mask, self.ignore)
+        except TocsinError as error:
+            raise ValueError(f"{error.what}; {error.hint}") from None
+        return self
 
     @model_validator(mode="after")
     def _stare_is_closer(self) -> Camera:
@@ -195,6 +207,11 @@ class Camera(Reached):
     @property
     def shown_name(self) -> str:
         return self.name or self.id
+
+    @property
+    def zones(self) -> Zones:
+        """The masks and ignore zones of the file; what is drawn in the console adds to them."""
+        return zones_of(self.mask, self.ignore)
 
 
 class ContactSection(_Section):

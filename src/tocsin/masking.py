@@ -54,7 +54,7 @@ def _paint(picture: NDArray[np.uint8], masks: Sequence[Polygon], colour: tuple[i
 
 
 def cut(picture: Picture, part: Region) -> Picture:
-    """That part of the picture, a view of it: no pixel is copied. Where it ends at a mask the rim is left out."""
+    """That part of the picture, no pixel copied; where it ends at a mask the mask's rim is left out."""
     tall, wide = picture.shape[:2]
     rows, columns = _pixels(part.y0, part.y1, tall), _pixels(part.x0, part.x1, wide)
     return picture[rows, columns]

@@ -416,6 +416,30 @@ class Accounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnZones:
+    """The zones that staff have drawn for one camera. `version` counts the changes; 0: none was drawn yet."""
+
+    watcher: str
+    camera: str
+    zones: Zones = NO_ZONES
+    version: int = 0
+    by: str = ""
+    at: datetime | None = None
+
+
+class ZoneBook(Protocol):
+    async def get(self, watcher: str, camera: str) -> DrawnZones: ...
+
+    async def of(self, watcher: str) -> Sequence[DrawnZones]:
+        """Those of this watcher's cameras for which something was ever drawn, by camera."""
+        ...
+
+    async def put(self, drawn: DrawnZones) -> bool:
+        """Replaces the version before this one; False when that is not the one there is."""
+        ...
+
+
 class Channels(Protocol):
     async def get(self, name: str) -> ChannelHealth: ...
 
@@ -443,6 +467,8 @@ class Unit(Protocol):
     def accounts(self) -> Accounts: ...
     @property
     def channels(self) -> Channels: ...
+    @property
+    def zones(self) -> ZoneBook: ...
 
 
 class Store(Protocol):

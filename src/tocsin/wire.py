@@ -13,6 +13,7 @@ from tocsin.core.alarm import Condition, Silence
 from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.observation import Edge, Region
 from tocsin.core.sight import Heartbeat
+from tocsin.core.zones import Zones
 
 T = TypeVar("T")
 
@@ -43,4 +44,5 @@ edge_codec: Codec[Edge] = Codec(Edge, "edge")
 heartbeat_codec: Codec[Heartbeat] = Codec(Heartbeat, "heartbeat")
 conditions_codec: Codec[tuple[Condition, ...]] = Codec(tuple[Condition, ...], "conditions")
 silence_codec: Codec[Silence | None] = Codec(Silence | None, "silence")
+zones_codec: Codec[Zones] = Codec(Zones, "zones")
 region_codec: Codec[Region | None] = Codec(Region | None, "region")

@@ -25,6 +25,7 @@ from tocsin.config_models import ModelSection, used_models
 from tocsin.core.errors import ConfigError
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, PlaceId, SourceKind
+from tocsin.core.zones import Zones
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.hub import HubFile, fetch
 from tocsin.detectors.layouts import Layout
@@ -39,6 +40,7 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
+from tocsin.flows.zoning import Zoning
 from tocsin.ports import Channel, Clock, Detector, Gaze, Rates, Source
 from tocsin.sources.http import Stream
 from tocsin.sources.opening import Reach, is_finite, open_source
@@ -57,11 +59,13 @@ from tocsin.watch.serving import MetricsServer
 from tocsin.watch.spool import Spool
 from tocsin.watch.supervisor import SILENT_AFTER_S, Supervisor
 from tocsin.watch.worker import CameraWorker
+from tocsin.watch.zones import Asked, KeptZones
 from tocsin.web.app import create_app
 from tocsin.web.board import Board
 from tocsin.web.house import House
 from tocsin.web.live import Live
 from tocsin.web.render import Renderer
+from tocsin.web.stills import Stills
 
 SHUTDOWN_S = 5
 """Open requests get this long when the centre ends; live streams are ended at once."""
@@ -175,6 +179,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         evidence=evidence,
         accounts=Accounts(store),
         tokens=WatcherTokens(store),
+        zoning=Zoning(store, ring),
+        stills=Stills(),
         renderer=renderer,
         live=live,
         secure_cookies=config.centre.console_url.startswith("https://"),
@@ -291,9 +297,26 @@ class Detectors:
         return self._models[wanted]
 
 
-def eye_of(camera: Camera, catalogue: Catalogue, address: Address, detectors: Detectors) -> Eye:
-    """A camera's detectors, each checked against the catalogue (invariant 3)."""
-    return Eye(CameraId(camera.id), address, detectors.of(camera), catalogue, camera.threshold)
+def eye_of(
+    camera: Camera,
+    catalogue: Catalogue,
+    address: Address,
+    detectors: Detectors,
+    zones: Callable[[], Zones] | None = None,
+) -> Eye:
+    """A camera's detectors, each checked against the catalogue (invariant 3).
+
+    `zones` tells those of now; without it they are those of the configuration.
+    """
+    fixed = camera.zones
+    return Eye(
+        CameraId(camera.id),
+        address,
+        detectors.of(camera),
+        catalogue,
+        camera.threshold,
+        zones or (lambda: fixed),
+    )
 
 
 def build_watcher(
@@ -320,6 +343,9 @@ def build_watcher(
     ring = threading.Event()
     spool = Spool(config.watcher.data_dir / "spool.sqlite")
     emitter = Emitter(spool, ring)
+    zones = KeptZones(
+        config.watcher.data_dir / "zones.json", {camera.id: camera.zones for camera in config.camera}
+    )
     client = CentreClient(config.watcher.centre or config.centre.local_url, secrets.watcher_token)
     stares = Stares(Budget(config.watcher.stare_s, config.watcher.stare_share * cores()))
 
@@ -340,7 +366,7 @@ def build_watcher(
         )
         opener().close()  # opens nothing yet, but an address that cannot be one is an error before the start
         worker = CameraWorker(
-            eye_of(camera, catalogue, address, detectors),
+            eye_of(camera, catalogue, address, detectors, partial(zones.of, camera.id)),
             opener,
             stares,
             emitter,
@@ -350,6 +376,7 @@ def build_watcher(
         # Between two patrol looks there may be twice the usual time, where key packets are sparse (`lens`).
         silent_after_s = max(SILENT_AFTER_S, 3.0 / camera.patrol_looks_per_s)
         posts.append((worker, camera.shown_name, address, silent_after_s))
+    asked = Asked(client, zones, {worker.eye.camera: worker.eye.still for worker, *_ in posts})
     return Supervisor(
         config.watcher.name,
         posts,
@@ -357,8 +384,9 @@ def build_watcher(
         spool,
         emitter,
         stares,
-        lambda heartbeat: Sender(spool, client, heartbeat, ring),
+        lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked),
         clock,
+        zones=zones,
         status=config.site.status,
         disk_free_share=partial(free_share, config.watcher.data_dir),
         make_metrics=_metrics_of(config, secrets),

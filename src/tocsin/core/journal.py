@@ -30,6 +30,7 @@ class Entry(StrEnum):
     SILENCE_LIFTED = "silence-lifted"
     PICTURE_ADDED = "picture-added"
     ENDED = "ended"
+    ZONES_CHANGED = "zones-changed"
 
 
 @dataclass(frozen=True, slots=True)

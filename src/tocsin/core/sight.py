@@ -28,6 +28,21 @@ class Sight(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneHealth:
+    """Which zones a watcher goes by for one camera.
+
+    `version` is that of the drawn ones, 0 for none; `fixed` those of its own file, as `zone_text` writes
+    them; `ignored` counts looks in which something suspicious lay in an ignore zone, since the start.
+    `error` says why the drawn ones are not applied.
+    """
+
+    version: int = 0
+    fixed: str = ""
+    ignored: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraHealth:
     """One camera in a heartbeat.
 
@@ -36,7 +51,7 @@ class CameraHealth:
 
     `since_look_s`: seconds since that look, or since the camera was taken up if there was none, by a clock
     that never jumps. `limit_s`: a look older than this is silence; None where no look is owed (a recording
-    that has ended). Both are None from watchers of an earlier version.
+    that has ended). Both are None, and `zones` plain, from watchers of an earlier version.
     """
 
     camera: CameraId
@@ -49,6 +64,7 @@ class CameraHealth:
     standing: tuple[Edge, ...] = ()
     since_look_s: float | None = None
     limit_s: float | None = None
+    zones: ZoneHealth = ZoneHealth()
 
     def __post_init__(self) -> None:
         for name, value in (("since_look_s", self.since_look_s), ("limit_s", self.limit_s)):

@@ -162,7 +162,7 @@ class FireDetector:
         }
 
     def _parted(self, maps: Map, zones: Zones) -> tuple[Map, list[Observation]]:
-        """The likelihoods without those groups of cells that an ignore zone holds, and the likeliest of these.
+        """The likelihoods without the groups of cells that an ignore zone holds, and the likeliest of these.
 
         Here and not afterwards: only the likeliest place is judged, and beside a furnace that is meant to
         glow a fire would never be.

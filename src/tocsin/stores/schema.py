@@ -7,7 +7,8 @@ What must hold here, beside the invariants of the architecture page:
 3. A page is never deleted while its alarm is open; its id is made of what it is.
 4. The journal is only added to; its number only grows. It is also the feed of live consoles.
 5. Times are microseconds since 1970 in UTC: the same bytes and order in both databases.
-6. Secrets (tokens of watchers, sessions, links) are kept only as hashes.
+6. A camera's zones change by one version at a time; a row is never deleted, so no version comes twice.
+7. Secrets (tokens of watchers, sessions, links) are kept only as hashes.
 """
 
 from __future__ import annotations
@@ -203,6 +204,17 @@ links = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("username", String(200), nullable=False),
     Column("ends_at", Instant, nullable=False, index=True),
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("watcher", String(200), primary_key=True),
+    Column("camera", String(200), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("drawn_by", String(200), nullable=False),
+    Column("drawn_at", Instant, nullable=False),
 )
 
 channels = Table(

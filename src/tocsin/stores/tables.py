@@ -48,6 +48,12 @@ async def insert_new(connection: AsyncConnection, table: Table, rows: Sequence[V
         await connection.execute(_insert(connection, table).on_conflict_do_nothing(), [dict(r) for r in rows])
 
 
+async def insert_if_new(connection: AsyncConnection, table: Table, row: Values) -> bool:
+    """Insert unless its primary key is there; whether it was inserted."""
+    result = await connection.execute(_insert(connection, table).values(dict(row)).on_conflict_do_nothing())
+    return result.rowcount == 1
+
+
 async def upsert(connection: AsyncConnection, table: Table, row: Values) -> None:
     """Insert, or replace the row of that primary key in the columns given."""
     keys = [column.name for column in table.primary_key]

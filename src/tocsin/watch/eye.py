@@ -106,7 +106,7 @@ class Eye:
         thresholds: Mapping[str, float] | None = None,
         zones: Callable[[], Zones] = lambda: NO_ZONES,
     ) -> None:
-        """`thresholds` are this camera's own, by hazard; `zones` tells those of now, and is asked at each look.
+        """`thresholds` are this camera's own, by hazard; `zones` tells those of now, at each look.
 
         Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3), and
         ConfigError for a threshold of a hazard that none of the detectors looks for.

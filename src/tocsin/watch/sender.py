@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from tocsin import __version__
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.sight import Heartbeat
+from tocsin.redact import RedactedPicture
 from tocsin.watch.spool import Spool, SpooledEdge, SpooledPicture
 from tocsin.wire import edge_codec, heartbeat_codec
 
@@ -78,6 +79,18 @@ class CentreClient:
             headers={"content-type": "application/json"},
         )
 
+    def zones(self, digest: str) -> httpx.Response:
+        """What is drawn for our cameras; 304 when it is still that digest."""
+        return self._client.get("/api/v1/zones", headers={"if-none-match": f'"{digest}"'})
+
+    def show(self, camera: str, still: RedactedPicture) -> httpx.Response:
+        """How a camera's picture looks now, because somebody wants to draw on it."""
+        return self._client.put(
+            f"/api/v1/cameras/{quote(camera, safe='')}/still",
+            content=still.jpeg,
+            headers={"content-type": "image/jpeg"},
+        )
+
     def close(self) -> None:
         self._client.close()
 
@@ -92,8 +105,11 @@ class Sender:
         heartbeat: Callable[[], Heartbeat],
         ring: threading.Event,
         *,
+        asked: Callable[[Mapping[str, Any]], None] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        """`asked` is handed the centre's answer to each heartbeat, in the heart's thread."""
+        self._asked = asked
         self._spool = spool
         self._client = client
         self._heartbeat = heartbeat
@@ -179,6 +195,8 @@ class Sender:
                 response = self._client.beat(self._heartbeat())
                 code = "" if _heard(response) else f"centre-answered-{response.status_code}"
                 self._tell("heart", code, _said(response))
+                if not code and self._asked is not None:
+                    self._asked(_answer(response))
             except httpx.HTTPError as error:
                 self._tell("heart", "centre-unreachable", f"{type(error).__name__} at {self._client.url}")
             except Exception:

@@ -14,7 +14,7 @@ from tocsin.core.errors import StoreError
 from tocsin.core.hazards import Catalogue, Signal
 from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.core.persistence import Look
-from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight
+from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight, ZoneHealth
 from tocsin.ports import Clock
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
@@ -25,6 +25,7 @@ from tocsin.watch.sender import Sender
 from tocsin.watch.serving import MetricsServer
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
+from tocsin.watch.zones import KeptZones
 
 log = structlog.get_logger()
 
@@ -76,9 +77,11 @@ class Supervisor:
         disk_free_share: Callable[[], float],
         make_metrics: Callable[[Callable[[], WatcherReport]], MetricsServer] | None = None,
         load_sample: Callable[[], Sample] = sample,
+        zones: KeptZones | None = None,
     ) -> None:
         """`make_metrics`: who serves what `report` says, if anybody is to."""
         self._name = name
+        self._zones = zones
         self._catalogue = catalogue
         self._spool = spool
         self._emitter = emitter
@@ -197,6 +200,7 @@ class Supervisor:
 
     def _health(self, post: Post) -> CameraHealth:
         progress, eye = post.worker.progress, post.worker.eye
+        zones = self._zones.health(eye.camera, eye.ignored) if self._zones else ZoneHealth()
         silent = post.silence.standing
         return CameraHealth(
             camera=eye.camera,
@@ -205,10 +209,13 @@ class Supervisor:
             sight=self._sight(post),
             last_look_at=progress.last_look_at,
             looks=progress.looks,
-            error="the recording has ended" if progress.ended else progress.error or eye.failing,
+            error="the recording has ended"
+            if progress.ended
+            else progress.error or eye.failing or zones.error,
             standing=(*eye.standing, *([silent] if silent else [])),
             since_look_s=round(max(0.0, post.age_s(self._clock.monotonic_s())), 1),
             limit_s=post.limit_s,
+            zones=zones,
         )
 
     def _own_look(self, watched: Watched, address: Address, look: Look) -> None:

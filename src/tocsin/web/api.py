@@ -64,8 +64,11 @@ async def take_picture(
 
 
 @router.post("/heartbeat")
-async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, bool]:
-    """Takes what a watcher says of its cameras, and brings what still stands in line."""
+async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, Any]:
+    """Takes what a watcher says of its cameras, and brings what still stands in line.
+
+    The answer tells the digest of its cameras' zones, and of which cameras a still is asked for.
+    """
     heartbeat = heartbeat_codec.load(await request.body())
     _require_zones(heartbeat)
     now = house.clock.now()
@@ -80,7 +83,8 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
                 raise
             # What one camera says wrongly must not keep the others' standing alarms away.
             log.error("standing-refused", watcher=watcher.name, camera=camera.camera, error=str(error))
-    return {"ok": True}
+    digest, _ = await house.zoning.for_watcher(watcher.name)
+    return {"ok": True, "zones": digest, "stills": house.stills.wanted(watcher.name, now)}
 
 
 def _require_zones(heartbeat: Heartbeat) -> None:

@@ -26,9 +26,10 @@ from tocsin.core.errors import (
     StoreError,
     TocsinError,
     UnknownHazardError,
+    ZonesChangedError,
 )
 from tocsin.flows.evidence import EdgeUnknownError
-from tocsin.web import api, api_staff, metrics, pages, sign_in
+from tocsin.web import api, api_staff, api_zones, metrics, pages, pages_zones, sign_in
 from tocsin.web.auth import (
     SignInNeededError,
     SignInThrottle,
@@ -50,6 +51,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (NotFoundError, 404),
     (IllegalMoveError, 409),
     (EdgeUnknownError, 409),
+    (ZonesChangedError, 409),
     (PictureError, 415),
     (InvalidEdgeError, 422),
     (InvalidInputError, 422),
@@ -91,10 +93,12 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.house = house
     app.state.throttle = SignInThrottle()
     app.include_router(api.router)
+    app.include_router(api_zones.router)
     app.include_router(api_staff.router)
     app.include_router(metrics.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
+    app.include_router(pages_zones.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -14,11 +14,13 @@ from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
+from tocsin.flows.zoning import Zoning
 from tocsin.ports import Clock, Store
 
 if TYPE_CHECKING:
     from tocsin.web.live import Live
     from tocsin.web.render import Renderer
+    from tocsin.web.stills import Stills
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class House:
     evidence: Evidence
     accounts: Accounts
     tokens: WatcherTokens
+    zoning: Zoning
+    stills: Stills
     renderer: Renderer
     live: Live
     secure_cookies: bool

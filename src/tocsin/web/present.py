@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 from tocsin.core.alarm import Alarm, AlarmState, Move, can
 from tocsin.core.dispatch import Page, PageState
@@ -49,6 +50,7 @@ _ENTRY_TEXT = {
     Entry.SILENCE_LIFTED: "Silence ended",
     Entry.PICTURE_ADDED: "Picture added",
     Entry.ENDED: "Ended",
+    Entry.ZONES_CHANGED: "Masks and zones changed",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
@@ -250,6 +252,9 @@ def _camera(
         age_text="" if age_s is None else f"{_span(max(0.0, age_s))} ago",
         troubles=tuple(troubles),
         looking_text="" if watcher_silent else _looking(watcher),
+        zones_url=f"/cameras/{quote(watcher.name, safe='')}/{quote(health.camera, safe='')}/zones",
+        zones_version=health.zones.version,
+        ignored=health.zones.ignored,
     )
 
 

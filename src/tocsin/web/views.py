@@ -101,7 +101,9 @@ class ResolveView:
 class CameraView:
     """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words.
 
-    `looking_text` tells how its watcher spreads its looks; empty when that is not known now.
+    `looking_text` tells how its watcher spreads its looks; empty when that is not known now. `zones_url` is
+    where its masks and zones are drawn, `zones_version` the version that its watcher goes by, `ignored` the
+    looks in which an ignore zone held something suspicious back.
     """
 
     id: str
@@ -114,6 +116,9 @@ class CameraView:
     age_text: str
     troubles: tuple[str, ...]
     looking_text: str = ""
+    zones_url: str = ""
+    zones_version: int = 0
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +136,27 @@ class HazardChoice:
 class PlaceChoice:
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ZonesView:
+    """The masks and zones of a camera, as its page shows them.
+
+    `text` is what stands in the form: what is saved, or what was refused; `theirs` what somebody else saved
+    meanwhile. `shapes` are (kind, svg points), the kind one of mask, ignore, fixed-mask, fixed-ignore,
+    theirs-mask, theirs-ignore. `still_url` is the camera's picture, `still_at` empty while there is none.
+    `share_text` counts the masks of the watcher's file and those in the form.
+    """
+
+    text: str
+    version: int
+    fixed: str
+    theirs: str
+    share_text: str
+    saved_by: str
+    reach_text: str
+    shapes: tuple[tuple[str, str], ...]
+    still_url: str
+    still_at: str
+    problem: str
+    most_masked: int

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from tests.support.onnx_models import yolo
 from tests.support.watching import a_frame
-from tests.unit.detectors.test_fire import spot
+from tests.unit.detectors.test_fire import card, spot, tiny_model
 from tests.unit.detectors.test_onnx import ORANGE, opened, plain
 from tests.unit.detectors.test_picture import HEIGHT, WIDTH, blurred, calm, frame, moved, shown
 
 from tocsin.core.hazards import HazardCode
-from tocsin.core.observation import Region
+from tocsin.core.observation import Observation, Region
 from tocsin.core.zones import NO_ZONES, IgnoreZone, Polygon, Zones
-from tocsin.detectors.fire import FireDetector
+from tocsin.detectors.fire import FireDetector, FireNetwork
 from tocsin.detectors.onnx import OnnxDetector
 from tocsin.detectors.picture import PictureDetector
 from tocsin.masking import mask_out
@@ -105,21 +105,26 @@ def test_a_picture_that_is_masked_whole_or_but_for_a_sliver_gives_no_answer() ->
 # Ignore zones.
 
 
-def _flickering(at: tuple[int, int], index: int) -> Picture:
-    return spot(0.6 + 0.4 * (index % 2), at)
-
-
-def _surest(zones: Zones, *places: tuple[int, int]) -> tuple[float, Region | None]:
-    """The confidence of flame after twelve looks at flickering spots, that no zone holds."""
-    detector, last = FireDetector(), []
+def _seen(network: FireNetwork, zones: Zones) -> list[Observation]:
+    """Flame after twelve looks at a furnace at the left, and a weaker fire at the right."""
+    detector, last = FireDetector(network), tuple[Observation, ...]()
     for index in range(12):
-        picture = _flickering(places[0], index)
-        for place in places[1:]:
-            picture = cv2.max(picture, _flickering(place, index)).astype(np.uint8)
-        last = detector.look(replace(a_frame(index * 0.1, picture=picture), zones=zones))
-    seen = [one for one in last if one.hazard == FLAME and not zones.ignored(FLAME, one.region)]
-    best = max(seen, key=lambda one: one.confidence, default=None)
-    return (0.0, None) if best is None else (best.confidence, best.region)
+        flicker = 0.6 + 0.4 * (index % 2)
+        picture = cv2.max(spot(flicker, (40, 80)), spot(0.9 * flicker, (240, 80))).astype(np.uint8)
+        last = tuple(detector.look(replace(a_frame(index * 0.1, picture=picture), zones=zones)))
+    return [one for one in last if one.hazard == FLAME]
+
+
+def test_a_fire_beside_an_ignored_furnace_is_seen() -> None:
+    model = tiny_model()
+    network = FireNetwork(model, card(model))
+    left = Zones(ignores=(IgnoreZone((FLAME,), _box(0.05, 0.2, 0.4, 0.7)),))
+    (furnace,) = _seen(network, NO_ZONES)
+    assert left.ignored(FLAME, furnace.region), "without the zone it is all that is named"
+    fire = [one for one in _seen(network, left) if not left.ignored(FLAME, one.region)]
+    assert [one.confidence >= 0.5 for one in fire] == [True]
+    assert fire[0].region is not None
+    assert fire[0].region.x0 > 0.6
 
 
 def _burning(zones: Zones) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from tests.support.watching import AT_ONCE, LOOK_S, Scripted, a_frame, a_picture, an_address, looks
+from tests.support.watching import AT_ONCE, LOOK_S, NOTHING, Scripted, a_frame, a_picture, an_address, looks
 
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import CameraId, EdgeKind, Observation, Region
@@ -92,7 +92,7 @@ def test_a_mask_is_black_in_every_picture_of_the_evidence_and_in_the_still() -> 
 
 def test_pictures_from_before_a_mask_was_drawn_are_not_shown_after_it() -> None:
     site = Site()
-    eye = site.eye(Scripted(*[{}] * 15, *[{"flame": 0.9}] * 20, region=BESIDE))
+    eye = site.eye(Scripted(*[NOTHING] * 15, *[{"flame": 0.9}] * 20, region=BESIDE))
     for second in range(15):
         eye.look(a_frame(float(second)))
     site.zones = MASKED
