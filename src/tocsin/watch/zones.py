@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-import httpx
 import structlog
 
 from tocsin.core.errors import TocsinError
@@ -24,6 +23,8 @@ from tocsin.watch.sender import CentreClient
 from tocsin.wire import zones_codec
 
 log = structlog.get_logger()
+
+_NEW: Final = 200
 
 MOST_STILLS: Final = 4
 """Stills that are sent after one heartbeat: each may take a second, and the next heartbeat waits for it."""
@@ -157,7 +158,7 @@ class Asked:
     def _fetch(self) -> None:
         response = self._client.zones(self._zones.digest)
         digest = response.headers.get("etag", "").strip('"')
-        if response.status_code != httpx.codes.OK or not digest:
+        if response.status_code != _NEW or not digest:
             return
         try:
             self._zones.take(response.text, digest)

@@ -137,7 +137,7 @@ function row(zone: Zone, number: number): HTMLLIElement {
   item.classList.toggle("chosen", number === chosen);
   const name = document.createElement("button");
   name.type = "button";
-  name.className = "quiet";
+  name.className = "quiet zone-name";
   const title = `${zone.kind === "mask" ? "Mask" : "Ignore zone"} ${number + 1}`;
   name.textContent = title;
   name.setAttribute("aria-pressed", `${number === chosen}`);
