@@ -30,6 +30,7 @@ from tocsin.web.views import (
     PageView,
     PictureView,
     PlaceChoice,
+    ZonesView,
 )
 
 WEB = Path(__file__).parents[2] / "src" / "tocsin" / "web"
@@ -333,6 +334,31 @@ def places() -> list[PlaceChoice]:
     return [PlaceChoice(view.id, view.place) for view in cameras()]
 
 
+def zones(now: datetime = NOW, **changes: Any) -> dict[str, object]:
+    """What the page of a camera's masks and zones shows."""
+    values: dict[str, Any] = {
+        "text": "mask 0.5,0.1 0.9,0.1 0.9,0.6 0.5,0.6\nignore flame,smoke-advisory 0.1,0.5 0.3,0.5 0.3,0.9",
+        "version": 3,
+        "fixed": "mask 0.0,0.0 0.1,0.0 0.1,1.0 0.0,1.0",
+        "theirs": "",
+        "share_text": "30%",
+        "saved_by": "Version 3, saved by a.keller on 23 Nov 13:58.",
+        "reach_text": "Its watcher goes by this version.",
+        "shapes": (
+            ("fixed-mask", "0,0 100,0 100,1000 0,1000"),
+            ("theirs-mask", "0,0 500,0 500,500"),
+            ("mask", "500,100 900,100 900,600 500,600"),
+            ("ignore", "100,500 300,500 300,900"),
+        ),
+        "still_url": "/cameras/north/cam-1/still.jpg",
+        "still_at": "1764000000",
+        "problem": "",
+        "most_masked": 90,
+    }
+    hazards = [(code, catalogue().get(code).name) for code in ("flame", "smoke", "smoke-advisory", "water")]
+    return {"camera": cameras(now)[0], "view": ZonesView(**values | changes), "hazards": hazards}
+
+
 def history(now: datetime = NOW) -> list[AlarmView]:
     ends = [
         ("smoke", 190, "False alarm: Steam"),
@@ -386,6 +412,17 @@ PAGES: dict[str, Page] = {
     "history": lambda now: ("history.html", {"alarms": history(now), "next_url": "/history?before=171"}),
     "history-empty": lambda _: ("history.html", {"alarms": [], "next_url": None}),
     "cameras": lambda now: ("cameras.html", {"cameras": cameras(now)}),
+    "zones": lambda now: ("zones.html", zones(now)),
+    "zones-refused": lambda now: (
+        "zones.html",
+        zones(
+            now,
+            problem="Not saved: b.novak has changed these zones on 23 Nov 14:02, while you were drawing.",
+            theirs="mask 0.0,0.0 0.5,0.0 0.5,0.5",
+            still_at="",
+            version=4,
+        ),
+    ),
     "report": lambda _: ("report.html", {**choices(), "sent": None, "error": None}),
     "report-error": lambda _: (
         "report.html",

@@ -32,7 +32,7 @@ class Zoning:
             health = await _camera(unit, watcher, camera)
             return await unit.zones.get(watcher, camera), fixed_of(health)
 
-    async def save(
+    async def keep(
         self, watcher: str, camera: str, zones: Zones, version: int, by: str, now: datetime
     ) -> DrawnZones:
         """Replaces what is drawn for that camera.

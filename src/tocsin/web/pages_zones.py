@@ -47,7 +47,7 @@ async def save(
 ) -> Response:
     """Saves what was drawn, or shows it again with what is wrong: nobody draws twice."""
     try:
-        await house.zoning.save(watcher, camera, zones_in(zones), version, user, house.clock.now())
+        await house.zoning.keep(watcher, camera, zones_in(zones), version, user, house.clock.now())
     except ZonesChangedError as error:
         return await _page(house, user, watcher, camera, draft=zones, problem=error, status=409)
     except NotFoundError:

@@ -162,13 +162,20 @@ function hazardsOf(zone: Zone): HTMLFieldSetElement {
   fields.className = "zone-hazards";
   const legend = document.createElement("legend");
   legend.textContent = "Ignored here:";
-  fields.append(legend, (byId("zone-hazards") as HTMLTemplateElement).content.cloneNode(true));
-  for (const box of all<HTMLInputElement>(fields, "input")) {
+  fields.append(legend);
+  for (const known of all(document, "#zone-hazards li")) {
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.value = known.dataset["code"] ?? "";
     box.checked = zone.hazards.includes(box.value);
     box.addEventListener("change", () => {
       zone.hazards = all<HTMLInputElement>(fields, "input:checked").map((one) => one.value);
       write();
     });
+    const label = document.createElement("label");
+    label.className = "zone-hazard";
+    label.append(box, known.textContent ?? "");
+    fields.append(label);
   }
   return fields;
 }
