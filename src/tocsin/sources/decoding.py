@@ -14,11 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
+from tocsin.core.sampling import LOOK_LONG_PX
 from tocsin.ports import Frame, Picture
-
-LOOK_LONG_PX: Final = 640
-"""Long side of the pictures that are handed out. Nothing needs more: detectors work at 320x240 or so, and
-of the evidence at most 160 px are left."""
 
 # CPU of the step from a decoded 1080p frame to the picture, in ms, and its distance (RMS, grey levels) from
 # the exact average over areas, 2026-11-24: full size as before 1.1, to which a detector's own shrinking

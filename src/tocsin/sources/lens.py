@@ -19,14 +19,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tocsin.core.sampling import longest_gap_s
 from tocsin.ports import Gaze, Rates
-
-LONG_GAPS: Final = 2.2
-"""Key packets further apart than this many patrol looks are too few to live on: then everything is
-decoded on patrol too. Cameras send one every 1 to 2 s out of the box, some only every 4 to 20 s."""
-
-MOST_GAP_S: Final = 5.0
-"""The same as a time, for slow patrols: hits further apart than 10 s make nothing believed."""
 
 KEPT_BYTES: Final = 4_000_000
 """Encoded packets that are kept; beyond it a stare waits for the next key packet. 4 MB is 4 s at 8 Mbit/s."""
@@ -109,7 +103,7 @@ class Lens:
         self._looks = looks
         self._wanted = Looks()
         self._time_of = time_of
-        self._long_gap_s = min(LONG_GAPS / rates.patrol_looks_per_s, MOST_GAP_S)
+        self._long_gap_s = longest_gap_s(rates.patrol_looks_per_s)
         self._gaps_s: deque[float] = deque(maxlen=2)
         self._key_s: float | None = None
         self._kept: list[Packet[Any]] = []
