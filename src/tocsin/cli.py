@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tocsin import __version__, doctor, launch, wiring
+from tocsin.cli_camera import camera_app
 from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
@@ -42,6 +43,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(watcher_app, name="watcher")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
+app.add_typer(camera_app, name="camera")
 
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]

@@ -39,6 +39,7 @@ from pydantic_settings import (
 from tocsin.config_feedback import CauseSection, Thresholds
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import DetectorName, ModelSection, check_models
+from tocsin.config_place import Mounting
 from tocsin.config_streams import Reached, env_key, holds_credentials
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_water import GaugeSection
@@ -161,7 +162,7 @@ class Place(_Section):
     name: str = Field(min_length=1, max_length=100)
 
 
-class Camera(Reached):
+class Camera(Mounting, Reached):
     """One camera. Credentials never stand here: see `camera_credentials`."""
 
     id: Identifier

@@ -211,4 +211,5 @@ async def _camera(camera: Camera, clock: Clock) -> Finding:
     if not size:
         what = f"camera {camera.id}: no picture within {LOOK_WITHIN_S:.0f} s"
         return Finding("error", "source-timeout", what)
-    return Finding("ok", "camera", f"camera {camera.id} gives pictures of {size}")
+    mounted = f"; {camera.mounted}" if camera.mounted else ""
+    return Finding("ok", "camera", f"camera {camera.id} gives pictures of {size}{mounted}")

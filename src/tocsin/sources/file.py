@@ -113,6 +113,17 @@ class FileSource:
     def close(self) -> None:
         self._runs.close()
 
+    def packets(self) -> Generator[tuple[VideoStream, Packet[VideoStream]]]:
+        """The file's stream and its video packets, none decoded, for whoever measures it.
+
+        Raises what `frames` raises; close it to close the file.
+        """
+        with self._open() as container:
+            stream = self._stream(container)
+            for packet in _packets(container, stream):
+                if packet.size:
+                    yield stream, packet
+
     def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
         looks = Looks()
         zero_s = due_zero_s = self._clock.monotonic_s() if self._pace else 0.0

@@ -137,6 +137,29 @@ class RtspSource:
     def close(self) -> None:
         self._runs.close()
 
+    def packets(self) -> Generator[tuple[VideoStream, Packet[Stream]]]:
+        """The stream and its video packets as they come, none decoded, for whoever measures it.
+
+        It never ends without one of the errors of `frames`; close it to close the connection.
+        """
+        container = self._open()
+        if isinstance(container, SourceError):
+            raise container
+        with container:
+            stream = self._stream(container)
+            packets = container.demux()
+            last_s = self._clock.monotonic_s()
+            while True:
+                packet = self._next(packets)
+                if isinstance(packet, SourceError):
+                    raise packet
+                now_s = self._clock.monotonic_s()
+                if packet.stream_index == stream.index and packet.size:
+                    last_s = now_s
+                    yield stream, packet
+                elif now_s - last_s > self._read_timeout_s:
+                    raise self._silent(", though the camera sends other things")
+
     def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
         container = self._open()
         if isinstance(container, SourceError):

@@ -36,7 +36,7 @@ from tocsin.sources.hosts import refuse_metadata, split_url
 _handlers = list(logging.getLogger().handlers)
 import onvif  # noqa: E402
 import zeep.exceptions  # noqa: E402
-from lxml import etree  # noqa: E402
+from lxml import etree  # noqa: E402  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 from onvif.util import is_auth_error  # noqa: E402
 from onvif.zeep_aiohttp import AIOHTTPTransport  # noqa: E402
 from requests import Response  # noqa: E402
@@ -74,10 +74,9 @@ class _Transport(AIOHTTPTransport):
 
     async def post_xml(self, address: str, envelope: Any, headers: Any) -> Response:
         """Raises the errors of `SourceError` for what is not an answer in SOAP."""
+        message: bytes = etree.tostring(envelope, encoding="utf-8")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         sent = {"Content-Type": 'application/soap+xml; charset="utf-8"', **headers}
-        async with self._http.post(
-            address, data=etree.tostring(envelope, encoding="utf-8"), headers=sent, allow_redirects=False
-        ) as answer:
+        async with self._http.post(address, data=message, headers=sent, allow_redirects=False) as answer:
             self._check_status(answer)
             content = b""
             async for part in answer.content.iter_chunked(65_536):
