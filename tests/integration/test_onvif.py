@@ -27,7 +27,7 @@ from tocsin.core.errors import (
 from tocsin.sources.onvif import Described, describe
 
 PASSWORD = "h/un@ter2"
-ASKED = ("GetSystemDateAndTime", "GetDeviceInformation", "GetServices", "GetProfiles", "GetStreamUri")
+ASKED = ("GetSystemDateAndTime", "GetDeviceInformation", "GetStreamUri")
 
 
 @pytest.fixture
@@ -153,23 +153,31 @@ def test_a_hostile_answer_is_a_typed_error(device: OnvifDevice, name: str, opera
 
     def raw(asked: str) -> tuple[int, dict[str, str], bytes]:
         if asked != operation:
-            return device._usual(asked, "ProfileToken>main<", None)  # type: ignore[arg-type]
+            return device.usual(asked, "ProfileToken>main<")
         return status, {"Location": "http://169.254.169.254/"}, body
 
     device.raw = raw
     begun_s = time.monotonic()
-    try:
-        described = ask(device)
-    except (SourceProtocolError, SourceNotFoundError) as error:
-        assert error.hint
-        assert error.__cause__ is None
-        assert len(str(error)) < 500
+    outcome = asyncio.run(_outcome(device))
+    if isinstance(outcome, TocsinError):
+        assert isinstance(outcome, SourceProtocolError | SourceNotFoundError)
+        assert outcome.hint
+        assert outcome.__cause__ is None
+        assert len(str(outcome)) < 500
     else:
+        described = outcome
         # What a device may leave out, or got wrong in a way that harms nobody.
         assert operation in ("GetSystemDateAndTime", "GetServices", "GetDeviceInformation", "GetStreamUri")
         assert name in ("no body", "another answer") or operation in ("GetSystemDateAndTime", "GetServices")
         assert not [p for p in described.profiles if operation == "GetStreamUri" and p.stream]
     assert time.monotonic() - begun_s < 15
+
+
+async def _outcome(device: OnvifDevice) -> Described | TocsinError:
+    try:
+        return await describe(device.address, clock=SystemClock())
+    except TocsinError as error:
+        return error
 
 
 def test_an_endless_answer_ends(device: OnvifDevice) -> None:

@@ -43,7 +43,8 @@ class SimulatedProfile:
     def xml(self) -> str:
         return (
             f'<trt:Profiles token="{self.token}" fixed="true"><tt:Name>{self.name}</tt:Name>'
-            f'<tt:VideoEncoderConfiguration token="e-{self.token}"><tt:Name>e</tt:Name><tt:UseCount>1</tt:UseCount>'
+            f'<tt:VideoEncoderConfiguration token="e-{self.token}">'
+            "<tt:Name>e</tt:Name><tt:UseCount>1</tt:UseCount>"
             f"<tt:Encoding>{self.encoding}</tt:Encoding><tt:Resolution><tt:Width>{self.width}</tt:Width>"
             f"<tt:Height>{self.height}</tt:Height></tt:Resolution><tt:Quality>4</tt:Quality><tt:RateControl>"
             f"<tt:FrameRateLimit>{self.rate}</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
@@ -107,10 +108,18 @@ class OnvifDevice:
     def address(self) -> str:
         return f"127.0.0.1:{self._server.server_address[1]}"
 
+    def nothing(self, _operation: str) -> tuple[int, dict[str, str], bytes]:
+        return 500, {}, b""
+
+    def usual(self, operation: str, asked: str) -> tuple[int, dict[str, str], bytes]:
+        """What it answers to an operation when nobody has to prove anything."""
+        answer = self._body(operation, asked)
+        return 200, {}, ENVELOPE.format(body=answer or "").encode()
+
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         length = int(request.headers.get("Content-Length", "0"))
         body = request.rfile.read(length).decode()
-        found = re.search(r"<(?:\w+:)?Body[^>]*>\s*<(?:\w+:)?(\w+)", body)
+        found = re.search(r"<(?:[\w-]+:)?Body[^>]*>\s*<(?:[\w-]+:)?(\w+)", body)
         operation = found[1] if found else ""
         self.calls.append(operation)
         try:
@@ -204,7 +213,7 @@ class OnvifDevice:
         """WS-UsernameToken with a digest: Base64(SHA-1(nonce + created + password))."""
 
         def text(name: str) -> str:
-            found = re.search(rf"<(?:\w+:)?{name}\b[^>]*>([^<]*)<", body)
+            found = re.search(rf"<(?:[\w-]+:)?{name}\b[^>]*>([^<]*)<", body)
             return found[1] if found else ""
 
         created = text("Created")
