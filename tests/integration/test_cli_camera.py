@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -100,7 +99,7 @@ def test_a_camera_is_added_over_onvif_and_the_rest_of_the_file_stays(
     assert "hunter2" not in text + printed
     assert "TOCSIN_CAMERA_HALL_1_PASSWORD" in printed
     assert path.stat().st_mode & 0o777 == 0o640
-    assert sorted(os.listdir(tmp_path)) == ["site.toml"]
+    assert [one.name for one in tmp_path.iterdir()] == ["site.toml"]
     added = text.replace(CONFIG.partition("# How long")[0], "").replace(
         "# How long\n[keep]\npictures_days = 7\n", ""
     )

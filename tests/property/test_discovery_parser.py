@@ -19,8 +19,7 @@ _TEXT = st.text(max_size=80).map(lambda t: re.sub("[<&]", "", t))
 def _check(reply: bytes) -> list[Found]:
     try:
         found = parse(reply, "192.0.2.7", "uuid:q")
-    except SourceProtocolError as error:
-        assert len(str(error)) < 400
+    except SourceProtocolError:
         return []
     for one in found:
         for text in (one.endpoint, one.name, one.hardware, one.location, *one.scopes, *one.xaddrs):
