@@ -53,7 +53,7 @@ class _Watched:
     stamps_s: list[float | None] = field(default_factory=list[float | None])
     sizes: list[int] = field(default_factory=list[int])
     keys: list[int] = field(default_factory=list[int])
-    sample: "list[Packet[Any]]" = field(default_factory=lambda: [])
+    sample: list[Packet[Any]] = field(default_factory=list)
     sample_bytes: int = 0
 
     def take(self, packet: Packet[Any], stream: VideoStream, now_s: float) -> None:
