@@ -30,11 +30,11 @@ def test_the_advice_is_what_the_decoder_does(tmp_path: Path, gop: int, keys_only
     assert (source.decoded < 60) is keys_only, "of 120 frames"
 
 
-def test_b_frames_and_intra_refresh_are_found_out(tmp_path: Path) -> None:
+def test_b_frames_and_a_lone_key_frame_are_found_out(tmp_path: Path) -> None:
     plain = probe(str(draw_clip(tmp_path / "a.mp4", gop=25)), clock=SystemClock())
     assert (plain.b_frames, plain.keys_whole, plain.stamp_faults) == (False, True, ())
-    options = {"bf": "2", "preset": "medium", "b_strategy": "0"}
-    assert probe(str(draw_clip(tmp_path / "b.mp4", gop=25, **options)), clock=SystemClock()).b_frames
+    with_b = draw_clip(tmp_path / "b.mp4", gop=25, bf="2", preset="medium", b_strategy="0")
+    assert probe(str(with_b), clock=SystemClock()).b_frames
     lone = probe(str(draw_clip(tmp_path / "c.mp4", gop=500)), clock=SystemClock())
     assert (lone.key_gap_median_s, lone.key_gap_max_s) == (None, None)
 
