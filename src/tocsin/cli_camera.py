@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from tocsin.clocks import SystemClock
-from tocsin.config import camera_credentials, from_values
+from tocsin.config import from_values
 from tocsin.config_edit import section_of, with_camera, write_over
+from tocsin.config_streams import camera_credentials, env_key
 from tocsin.core.errors import ConfigError, SourceAuthError
 from tocsin.core.sampling import Choice, Offer, SamplingAdvice, Stream, advise
 from tocsin.sources.discovery import GROUP, Found, discover
@@ -162,7 +163,7 @@ def _host(address: str) -> str:
 
 
 def _variables(camera: str) -> tuple[str, str]:
-    key = "".join(c if c.isascii() and c.isalnum() else "_" for c in camera.upper())
+    key = env_key(camera)
     return f"TOCSIN_CAMERA_{key}_USERNAME", f"TOCSIN_CAMERA_{key}_PASSWORD"
 
 

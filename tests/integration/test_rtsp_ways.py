@@ -175,7 +175,9 @@ class TestTls:
                 camera("rtsps://127.0.0.1/x", trust=Trust(path))
 
 
-@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "0xA9FEA9FE", "[::ffff:169.254.1.2]"])
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fd00:ec2::254]", "0xA9FEA9FE", "[::ffff:169.254.169.254]"]
+)
 def test_an_address_that_no_camera_may_have(host: str) -> None:
     with pytest.raises(ConfigError, match="no camera may have"):
         camera(f"rtsp://{host}/stream")

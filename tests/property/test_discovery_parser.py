@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.support.onvif import probe_match
 
 from tocsin.core.errors import SourceProtocolError
+from tocsin.sources.addresses import is_no_cameras_host
 from tocsin.sources.discovery import Found, parse
-from tocsin.sources.hosts import METADATA, same_form, split_url
+from tocsin.sources.hosts import split_url
 
 _GOOD = probe_match("uuid:q", "http://192.0.2.7/onvif", "onvif://www.onvif.org/name/Yard")
 _TEXT = st.text(max_size=80).map(lambda t: re.sub("[<&]", "", t))
@@ -28,7 +29,7 @@ def _check(reply: bytes) -> list[Found]:
         for xaddr in one.xaddrs:
             parts = split_url(xaddr, ("http", "https"))
             assert parts is not None
-            assert same_form(parts.hostname or "") not in METADATA
+            assert not is_no_cameras_host(parts.hostname or "")
     return found
 
 

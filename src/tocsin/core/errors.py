@@ -165,18 +165,6 @@ class SourceTimeoutError(SourceError):
     code = "source-timeout"
 
 
-class SourceTlsError(SourceError):
-    """The camera's certificate is not trusted, or no encrypted connection comes about."""
-
-    code = "source-tls"
-
-
-class SourceProtocolError(SourceError):
-    """What answers does not keep to the protocol: too much, hostile, or something else altogether."""
-
-    code = "source-protocol"
-
-
 class ForeignHostError(TocsinError):
     """A device sends us to an address that is not its own: nothing is opened there unasked."""
 

@@ -13,9 +13,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NO_CAMERAS: Final = tuple(
     ipaddress.ip_network(text)
     for text in (
-        "169.254.0.0/16",  # link-local, and in it the metadata of most clouds
-        "fe80::/10",
+        "169.254.169.254/32",  # most clouds
+        "169.254.170.2/32",  # Amazon's containers
+        "169.254.170.23/32",
         "fd00:ec2::/32",  # Amazon
+        "fd20:ce::254/128",  # Google
         "100.100.100.200/32",  # Alibaba
         "192.0.0.192/32",  # Oracle
         "168.63.129.16/32",  # Azure
@@ -26,10 +28,10 @@ NO_CAMERAS: Final = tuple(
         "ff00::/8",
     )
 )
-"""Where clouds hand out their secrets to whoever asks from the machine itself, and what is no host.
+"""Where clouds hand out their secrets to whoever asks from the machine itself, and what is no host. Other
+link-local addresses are cameras that got none by DHCP."""
 
-Cameras without a fixed address are link-local too; they are refused with the rest, as they lose it anyway.
-"""
+NO_CAMERA_NAMES: Final = frozenset({"metadata.google.internal", "metadata"})
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -57,12 +59,18 @@ def literal(host: str) -> Address | None:
         return None
 
 
-def refuse_no_camera(host: str, where: str) -> None:
-    """Raises ConfigError for an address that is link-local, a cloud's metadata service, or no host's."""
+def is_no_cameras_host(host: str) -> bool:
+    """Whether no camera may be there, as far as the host's own text tells; brackets and a last dot aside."""
+    host = host.strip("[]").rstrip(".").lower()
     address = literal(host)
-    if address is not None and is_no_camera(address):
+    return host in NO_CAMERA_NAMES if address is None else is_no_camera(address)
+
+
+def refuse_no_camera(host: str, where: str) -> None:
+    """Raises ConfigError for an address that is a cloud's metadata service, or no host's."""
+    if is_no_cameras_host(host):
         raise ConfigError(
             "no camera may have that address",
             where=where,
-            hint="link-local and cloud metadata addresses are refused; give the camera a fixed address",
+            hint="metadata addresses of clouds and what is no host's are refused; is it written right?",
         )

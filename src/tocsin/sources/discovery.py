@@ -19,8 +19,9 @@ from xml.etree import ElementTree as ET
 
 from tocsin.core.errors import InvalidInputError, SourceProtocolError, SourceUnreachableError
 from tocsin.ports import Clock
+from tocsin.sources.addresses import is_no_cameras_host
 from tocsin.sources.hostile import checked_xml, shown
-from tocsin.sources.hosts import METADATA, same_form, split_url
+from tocsin.sources.hosts import same_form, split_url
 
 GROUP: Final = ("239.255.255.250", 3702)
 MAX_REPLY_BYTES: Final = 65_507
@@ -149,7 +150,7 @@ def _fit(address: str) -> bool:
         parts is not None
         and "@" not in parts.netloc
         and parts.hostname is not None
-        and same_form(parts.hostname) not in METADATA
+        and not is_no_cameras_host(parts.hostname)
     )
 
 

@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from tocsin.core.errors import ForeignHostError
-
-METADATA: Final = frozenset(
-    {
-        "169.254.169.254",  # most clouds
-        "169.254.170.2",  # containers on AWS
-        "169.254.170.23",
-        "fd00:ec2::254",
-        "fd00:ec2::23",
-        "fd20:ce::254",
-        "100.100.100.200",  # Alibaba
-        "192.0.0.192",  # Oracle, formerly
-        "168.63.129.16",  # Azure's host agent
-        "metadata.google.internal",
-        "metadata",
-    }
-)
-"""They hand out a machine's credentials to whoever asks from it. Other link-local addresses are cameras
-that got no address by DHCP."""
+from tocsin.sources.addresses import is_no_cameras_host, literal
 
 MAX_URL: Final = 500
 _HOST = re.compile(
@@ -37,23 +19,16 @@ _HOST = re.compile(
 def same_form(host: str) -> str:
     """One spelling for each host: lower case; 2852039166 and ::ffff:a9fe:a9fe as the IPv4 that they are."""
     host = host.strip("[]").rstrip(".").lower()
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            # The C library also takes 0xa9.254.43518 and the like.
-            return str(ipaddress.IPv4Address(socket.inet_aton(host)))
-        except (OSError, UnicodeEncodeError):
-            return host
+    address = literal(host)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    return host if address is None else str(mapped or address)
 
 
 def refuse_metadata(host: str, where: str) -> None:
-    """Raises ForeignHostError for an address of a cloud's metadata service, however it is written."""
-    if same_form(host) in METADATA:
+    """Raises ForeignHostError for an address that no camera may have, however it is written."""
+    if is_no_cameras_host(host):
         raise ForeignHostError(
-            "that is the address of a cloud's metadata service, which gives away credentials",
+            "no camera may have that address: it is a cloud's metadata service, or no host's",
             where=where,
             hint="no camera is there; look at who answers as this device",
         )

@@ -26,8 +26,7 @@ from tocsin.sources.asking import checked_url, content_type, redirected
         "0xA9FEA9FE",
         "0251.0376.0251.0376",
         "169.254.43518",
-        "fe80::1",
-        "fe80::1%eth0",
+        "metadata.google.internal",
         "fd00:ec2::254",
         "::",
         "::ffff:169.254.169.254",
@@ -42,8 +41,19 @@ def test_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "10.0.0.9", "192.168.1.64", "203.0.113.7", "::1", "fd12:3456::7", "cam.example"]
-)  # fmt: skip
+    "host",
+    [
+        "127.0.0.1",
+        "10.0.0.9",
+        "192.168.1.64",
+        "203.0.113.7",
+        "::1",
+        "fd12:3456::7",
+        "cam.example",
+        "169.254.7.9",
+        "fe80::1%eth0",
+    ],
+)
 def test_taken(host: str) -> None:
     refuse_no_camera(host, "camera yard")
 
