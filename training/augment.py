@@ -6,7 +6,7 @@ The cells' truth of a hazard: 1 shown, 0 clear, and a weight of 0 where nobody k
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -43,20 +43,15 @@ class Pair:
 class Scene:
     """A sample on its way: its picture may be drawn into, its boxes follow."""
 
-    def __init__(self, sample: Sample) -> None:
-        self.picture = sample.picture.copy()
+    def __init__(self, sample: Sample, size: tuple[int, int]) -> None:
+        """`size`: wide and tall that it will have; what is much larger is shrunk first."""
+        tall, wide = sample.picture.shape[:2]
+        room = (int(size[0] * wide / WIDE_PX), int(size[1] * tall / TALL_PX))
+        small = cv2.resize(sample.picture, room, interpolation=cv2.INTER_AREA) if room[0] < wide else None
+        self.picture = sample.picture.copy() if small is None else np.asarray(small)
         self.flame, self.smoke = sample.flame, sample.smoke
         self.flames, self.smokes = list(sample.flame_boxes), list(sample.smoke_boxes)
         self.drawn: list[tuple[int, drawing.Drawn]] = []
-
-
-def shrunk_for(sample: Sample, size: tuple[int, int]) -> Sample:
-    """The sample for training at that size (wide, tall): with room to zoom in, and no larger."""
-    tall, wide = sample.picture.shape[:2]
-    room = (int(size[0] * wide / WIDE_PX), int(size[1] * tall / TALL_PX))
-    if room[0] >= wide:
-        return sample
-    return replace(sample, picture=np.asarray(cv2.resize(sample.picture, room, interpolation=cv2.INTER_AREA)))
 
 
 def warped(scene: Scene, size: tuple[int, int], rng: np.random.Generator, *, gently: bool = False) -> None:
@@ -191,7 +186,6 @@ class Pairs(IterableDataset[Pair]):
 
     def __init__(self, samples: Sequence[Sample], size: tuple[int, int], seed: int) -> None:
         self._size, self._seed = size, seed
-        samples = [shrunk_for(one, size) for one in samples]
         self._flame = _by_scene(one for one in samples if one.flame == SHOWN)
         self._boxed = [one for one in samples if one.flame == SHOWN and one.flame_boxes]
         self._smoke = _by_scene(one for one in samples if one.smoke == SHOWN)
@@ -210,15 +204,13 @@ class Pairs(IterableDataset[Pair]):
     def pair(self, rng: np.random.Generator) -> Pair:
         lot = rng.random()
         if lot < 0.30:
-            scene = Scene(_one(self._flame, rng))
+            scene = Scene(_one(self._flame, rng), self._size)
             warped(scene, self._size, rng)
-            if rng.random() < 0.2:
-                drawing.overexposed(scene.picture, rng)
         elif lot < 0.42:
-            scene = Scene(_one(self._smoke, rng))
+            scene = Scene(_one(self._smoke, rng), self._size)
             warped(scene, self._size, rng)
         else:
-            scene = Scene(_one(self._clear, rng))
+            scene = Scene(_one(self._clear, rng), self._size)
             warped(scene, self._size, rng, gently=rng.random() < 0.5)
             self._change(scene, rng, (lot - 0.42) / 0.58)
         scene.picture = coloured(scene.picture, rng)
@@ -244,8 +236,6 @@ class Pairs(IterableDataset[Pair]):
             if made is not None:
                 scene.smoke = SHOWN
                 scene.drawn.append((1, made))
-        if rng.random() < 0.12:
-            drawing.overexposed(scene.picture, rng)
 
 
 def _by_scene(samples: Iterator[Sample]) -> tuple[list[list[Sample]], NDArray[np.float64]]:

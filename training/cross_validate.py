@@ -37,16 +37,7 @@ from training.export import card_of, load, to_onnx
 from training.footage import DATA, Sample, folds_of, scene_groups
 from training.network import POOLED
 from training.train import FOLDS, PICTURES, SEED, all_samples
-from training.verdict import (
-    SHOWS,
-    Window,
-    fit,
-    maps_of,
-    still_windows,
-    suspicious_from,
-    unrest_windows,
-    windows_of,
-)
+from training.verdict import SHOWS, Window, fit, maps_of, still_windows, suspicious_from, windows_of
 
 SUSPICIOUS_SHARE = (0.30, 0.15)
 """Of clear stills that may ask for a stare by their looks, for flame and for smoke. They are chosen to be
@@ -87,7 +78,6 @@ def fold_of(
     quiet = [one for one in held if one.clear]
     windows = [w for clip in footage if placed[clip.file] == index for w in windows_of(clip, network, index)]
     windows += still_windows(quiet, network, index, rng)
-    windows += unrest_windows(quiet, network, index, rng)
     maps = maps_of(network, np.stack([shrunk(one.picture) for one in quiet]))
     clear = tuple(tuple(likelihood(one[which], POOLED[which]) for one in maps) for which in range(2))
     return Fold(index, model, tuple(windows), (clear[0], clear[1]))

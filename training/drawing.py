@@ -65,10 +65,7 @@ def flame_colours(heat: Field, rng: np.random.Generator) -> Field:
     red = np.clip(h * 2.2, 0, 1)
     green = np.clip(h * rng.uniform(1.0, 1.5) - rng.uniform(0.10, 0.3), 0, 1)
     blue = np.clip(h * 1.6 - rng.uniform(0.6, 1.1), 0, 1)
-    colours = np.dstack([blue, green, red])
-    if rng.random() < 0.3:  # pale: in a bright room, or burning oil
-        colours += (red[..., None] - colours) * rng.uniform(0.2, 0.7)
-    return (colours * 255.0).astype(np.float32)
+    return (np.dstack([blue, green, red]) * 255.0).astype(np.float32)
 
 
 def smoke_sprite(rng: np.random.Generator) -> Field:
@@ -132,7 +129,7 @@ def add_drawn_flame(picture: Picture, bank: Bank, rng: np.random.Generator) -> D
     heat = bank.flames[int(rng.integers(len(bank.flames)))]
     if rng.random() < 0.5:
         heat = heat[:, ::-1]
-    wide, tall = _sizes(rng, picture.shape, 0.035, 0.6)
+    wide, tall = _sizes(rng, picture.shape, 0.05, 0.6)
     small = cv2.resize(heat, (wide, tall), interpolation=cv2.INTER_AREA)
     x, y = _placed(rng, picture.shape, wide, tall)
     _glow(picture, x + wide / 2, y + tall * 0.6, max(wide, tall) * rng.uniform(1.0, 2.5), rng)
@@ -176,25 +173,12 @@ def add_real_flame(picture: Picture, taken: Picture, box: Box, rng: np.random.Ge
     y, x = np.mgrid[0:tall, 0:wide].astype(np.float32)
     margin = np.minimum(np.minimum(x, wide - 1 - x) / wide, np.minimum(y, tall - 1 - y) / tall)
     alpha = np.clip((level - low) / (high - low), 0, 1) * np.clip(margin * 10, 0, 1)
-    if rng.random() < 0.2:  # pale, in a bright room
-        cut = (cut + (cut.max(axis=2, keepdims=True) - cut) * rng.uniform(0.2, 0.6)).astype(np.uint8)
     at_x, at_y = _placed(rng, picture.shape, wide, tall)
     if rng.random() < 0.6:
         _glow(picture, at_x + wide / 2, at_y + tall / 2, max(wide, tall) * rng.uniform(0.8, 2.0), rng)
     part = picture[at_y : at_y + tall, at_x : at_x + wide]
     part[:] = (part * (1 - alpha[..., None]) + cut * alpha[..., None]).astype(np.uint8)
     return Drawn(alpha, at_x, at_y)
-
-
-def overexposed(picture: Picture, rng: np.random.Generator) -> None:
-    """As a camera set for the dark sees light: what is bright burns out white, and spills around."""
-    most = max(1.15, min(2.4, 150.0 / max(1.0, float(picture.mean()))))  # in daylight nobody sets it so
-    gained = picture.astype(np.float32) * rng.uniform(1.1, most)
-    h, w = picture.shape[:2]
-    spill = cv2.resize(np.maximum(gained - 200.0, 0.0), (w // 4, h // 4), interpolation=cv2.INTER_AREA)
-    spill = cv2.GaussianBlur(spill, (0, 0), rng.uniform(0.8, 5.0))
-    gained += cv2.resize(spill, (w, h)) * rng.uniform(0.2, 1.0)
-    picture[:] = np.clip(gained, 0, 255).astype(np.uint8)
 
 
 def add_smoke(picture: Picture, bank: Bank, rng: np.random.Generator) -> Drawn | None:
@@ -223,7 +207,7 @@ def add_smoke(picture: Picture, bank: Bank, rng: np.random.Generator) -> Drawn |
 # What is often taken for fire or smoke.
 
 
-def disc(picture: Picture, x: float, y: float, radius: float, colour: Field, halo: float) -> None:
+def _disc(picture: Picture, x: float, y: float, radius: float, colour: Field, halo: float) -> None:
     reach = radius * (1 + 4 * halo)
     left, right = max(0, int(x - reach)), min(picture.shape[1], int(x + reach) + 2)
     top, bottom = max(0, int(y - reach)), min(picture.shape[0], int(y + reach) + 2)
@@ -259,9 +243,9 @@ def lights(picture: Picture, rng: np.random.Generator) -> None:
             np.exp(rng.uniform(np.log(1.2), np.log(14))),
         )
         halo = rng.uniform(0, 0.6)
-        disc(picture, x, y, radius, colour, halo)
+        _disc(picture, x, y, radius, colour, halo)
         if rng.random() < 0.6:
-            disc(picture, x + radius * rng.uniform(3, 8), y + rng.uniform(-2, 2), radius, colour, halo)
+            _disc(picture, x + radius * rng.uniform(3, 8), y + rng.uniform(-2, 2), radius, colour, halo)
 
 
 def low_sun(picture: Picture, rng: np.random.Generator) -> None:
@@ -274,12 +258,12 @@ def low_sun(picture: Picture, rng: np.random.Generator) -> None:
     light = np.exp(-far2 / (reach * reach))[..., None] * warm * rng.uniform(0.3, 0.95)
     picture[:] = _screen(picture, light)
     if rng.random() < 0.7:
-        disc(picture, x, y, rng.uniform(4, 22), _colour(200, 240, 255), 0.5)
+        _disc(picture, x, y, rng.uniform(4, 22), _colour(200, 240, 255), 0.5)
     if rng.random() < 0.4:
         for step in rng.uniform(-0.5, 1.8, int(rng.integers(2, 5))):
             gx, gy = x + (w / 2 - x) * step * 1.4, y + (h / 2 - y) * step * 1.4
             colour = rng.uniform(20, 110, 3).astype(np.float32)
-            disc(picture, float(gx), float(gy), rng.uniform(3, 16), colour, 0.1)
+            _disc(picture, float(gx), float(gy), rng.uniform(3, 16), colour, 0.1)
 
 
 def fog(picture: Picture, rng: np.random.Generator) -> None:
@@ -335,10 +319,10 @@ def warm_things(picture: Picture, rng: np.random.Generator) -> None:
         part[:] = (part * (1 - cover) + np.clip(hue * shade, 0, 255) * cover).astype(np.uint8)
 
 
-def glitter(picture: Picture, rng: np.random.Generator, band: tuple[float, ...] | None = None) -> None:
-    """Sun on water or wet ground: many small sparks in a band (its top, height and middle, in px)."""
+def glitter(picture: Picture, rng: np.random.Generator) -> None:
+    """Sun on water or wet ground: many small sparks in a band."""
     h, w = picture.shape[:2]
-    top, tall, middle = band or (rng.uniform(0.3, 0.8) * h, rng.uniform(0.1, 0.5) * h, rng.uniform(0, w))
+    top, tall, middle = rng.uniform(0.3, 0.8) * h, rng.uniform(0.1, 0.5) * h, rng.uniform(0, w)
     sparks = np.zeros((h, w), np.uint8)
     for _ in range(int(rng.integers(80, 500))):
         x, y = int(rng.normal(middle, w * 0.15)), int(top + rng.random() * tall)
@@ -347,35 +331,11 @@ def glitter(picture: Picture, rng: np.random.Generator, band: tuple[float, ...] 
     picture[:] = _screen(picture, cv2.GaussianBlur(sparks, (3, 3), 0)[..., None] * warm)
 
 
-def glints(picture: Picture, rng: np.random.Generator) -> None:
-    """Sun on cars, glass and metal: hard white spots and stripes with a star, and sunlit warm planes."""
-    h, w = picture.shape[:2]
-    for _ in range(int(rng.integers(1, 5))):
-        wide, tall = _sizes(rng, picture.shape, 0.03, 0.35)
-        x, y = _placed(rng, picture.shape, wide, tall)
-        mask = np.zeros((tall, wide), np.uint8)
-        slack = rng.uniform(0, 0.4, 4)
-        corners = [(slack[0], 0), (1, slack[1]), (1 - slack[2], 1), (0, 1 - slack[3])]
-        cv2.fillConvexPoly(mask, (np.array(corners) * (wide, tall)).astype(np.int32), 255)
-        lit = _colour(rng.uniform(0.5, 1.0), rng.uniform(0.8, 1.0), 1.0) * rng.uniform(1.2, 2.6)
-        part = picture[y : y + tall, x : x + wide]
-        part[mask > 0] = np.clip(part[mask > 0] * lit, 0, 255).astype(np.uint8)
-    for _ in range(int(rng.integers(1, 9))):
-        x, y, radius = rng.uniform(0, w), rng.uniform(0.2 * h, h), rng.uniform(0.8, 3.5)
-        warm = _colour(rng.uniform(170, 255), rng.uniform(215, 255), 255)
-        if rng.random() < 0.5:
-            disc(picture, x, y, radius, warm, rng.uniform(0, 0.4))
-        else:
-            angle, far = rng.normal(0, 0.4), rng.uniform(4, 24)
-            end = int(x + np.cos(angle) * far), int(y + np.sin(angle) * far)
-            cv2.line(picture, (int(x), int(y)), end, warm.tolist(), int(rng.integers(1, 3)), cv2.LINE_AA)
-
-
 def welding(picture: Picture, rng: np.random.Generator) -> None:
     """An arc: a blue-white point that burns out the sensor, with a star and sparks."""
     h, w = picture.shape[:2]
     x, y, radius = rng.uniform(0, w), rng.uniform(0.2 * h, h), rng.uniform(2, 9)
-    disc(picture, x, y, radius, _colour(255, 240, 225), rng.uniform(0.4, 0.9))
+    _disc(picture, x, y, radius, _colour(255, 240, 225), rng.uniform(0.4, 0.9))
     for _ in range(int(rng.integers(0, 14))):
         angle, far = rng.uniform(0, np.pi), rng.uniform(radius, radius * 7)
         end = int(x + np.cos(angle) * far), int(y + np.sin(angle) * far)
@@ -415,7 +375,7 @@ def lamps(picture: Picture, rng: np.random.Generator) -> None:
 
 def something_harmless(picture: Picture, bank: Bank, rng: np.random.Generator) -> None:
     """One or two of all that, in place."""
-    for which in rng.choice(10, size=int(rng.integers(1, 3)), replace=False):
+    for which in rng.choice(9, size=int(rng.integers(1, 3)), replace=False):
         match int(which):
             case 0:
                 lights(picture, rng)
@@ -433,7 +393,5 @@ def something_harmless(picture: Picture, bank: Bank, rng: np.random.Generator) -
                 welding(picture, rng)
             case 7:
                 steam(picture, bank, rng)
-            case 8:
-                glints(picture, rng)
             case _:
                 lamps(picture, rng)

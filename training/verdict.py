@@ -2,9 +2,8 @@
 
 The figures come from clips that the network was not trained on (each fold's own), at a stare's rate
 and at a patrol's; and from clear stills that are made to look like a quiet camera (noise, exposure,
-compression) and like a restless one (`unrest`), for the clips have few lamps and sunsets. Signs are
-fixed beforehand: to be likelier, to stay, to flicker more than the surroundings, to grow and to rise
-can only speak for a hazard.
+compression), for the clips have few lamps and sunsets. Signs are fixed beforehand: to be likelier, to
+stay, to flicker more than the surroundings, to grow and to rise can only speak for a hazard.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from tocsin.detectors.fire import level_of
 from training.clips import Clip
 from training.footage import Sample
 from training.network import POOLED, TALL_PX, WIDE_PX, Network
-from training.unrest import LOOKS, STEP_S, alive
 
 LABELS: Final = ("fire", "smoke")
 SHOWS: Final = ("flame", "smoke")
@@ -42,7 +40,6 @@ STIRRED_WEIGH: Final = 1.0
 There are few clear clips in which much moves (waves, a shaking camera, leaves), and of those that are
 there each is in one fold: without the twins the others' verdicts take any unrest for a flame."""
 STARE_LENGTHS: Final = (6, 10, 16, 30)  # looks
-UNREST_LENGTHS: Final = (6, LOOKS)
 WINDOW_EVERY: Final = 7  # looks: 0.7 s
 SIGNS: Final = {
     "likely": (0.05, 3.0),
@@ -127,21 +124,6 @@ def still_windows(
         yield Window(one.file, fold, figures, (False, False), STILLS_WEIGH)
 
 
-def unrest_windows(
-    samples: Sequence[Sample], network: Network, fold: int, rng: np.random.Generator
-) -> Iterator[Window]:
-    """Each clear still once more, with something that moves or blinks in it."""
-    pictures = [one.picture for one in samples]
-    for one in samples:
-        moved = alive(one.picture, rng, pictures)
-        maps, levels = maps_of(network, moved), [level_of(picture) for picture in moved]
-        for length in UNREST_LENGTHS:
-            figures = _figures([STEP_S * k for k in range(length)], maps[-length:], levels[-length:])
-            assert figures is not None
-            weight = STILLS_WEIGH / len(UNREST_LENGTHS)
-            yield Window(f"unrest/{one.file}", fold, figures, (False, False), weight)
-
-
 def _again(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     small = cv2.resize(picture, (WIDE_PX, TALL_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
     small = small * rng.normal(1.0, 0.004) + rng.normal(0, 2.0, small.shape)
@@ -182,8 +164,7 @@ def _threshold(windows: Sequence[Window], which: int, weights: NDArray[np.float6
     """The log odds from which a burst is believed: above all but the worst of the clear clips.
 
     Each clip speaks once, with nearly its worst burst, and the loudest is not heard: one clip must not
-    set the threshold of all. All quiet stills together are one clip, all restless ones another, and so
-    are all hazards' calm parts.
+    set the threshold of all. All clear stills together are one clip, and so are all hazards' calm parts.
     """
     scores: dict[str, list[float]] = {}
     for one in windows:
