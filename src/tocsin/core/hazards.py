@@ -326,6 +326,15 @@ _BUILT_IN: tuple[Hazard, ...] = (
          "Check that machine's power, network and the tocsin watch service."),
     ),
     _hazard(
+        "cameras-silent", 88, "Cameras silent together", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
+        RaisedBy.DETECTOR,
+        (CapCategory.INFRA, "Cameras silent together", CapUrgency.EXPECTED, CapSeverity.MODERATE,
+         CapCertainty.OBSERVED),
+        (5.0, 5.0),
+        ("Look at the places by other means until pictures come again.",
+         "Check what the cameras have in common: switch, power, cable, and the watcher's own network."),
+    ),
+    _hazard(
         "disk-low", 99, "Disk low", Family.SYSTEM, Signal.TROUBLE, Priority.MEDIUM, RaisedBy.DETECTOR,
         (CapCategory.INFRA, "Disk low", CapUrgency.EXPECTED, CapSeverity.MINOR, CapCertainty.OBSERVED),
         (0.0, 60.0),

@@ -16,7 +16,7 @@ _PICTURE_TROUBLE = (5, 8, 0.5, 0.4)
 _OWN = (2, 3, 0.9, 0.5)
 """What Tocsin sees of itself (silence, disk, failure) has no noise: two looks, so that one hiccup is none."""
 
-OWN_HAZARDS = frozenset({"camera-silent", "disk-low", "detector-failed"})
+OWN_HAZARDS = frozenset({"camera-silent", "cameras-silent", "disk-low", "detector-failed"})
 
 
 def rule_for(hazard: Hazard, enter: float | None = None) -> Rule:

@@ -7,6 +7,7 @@ import resource
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 
 import structlog
 
@@ -16,6 +17,7 @@ from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.core.persistence import Look
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight, ZoneHealth
 from tocsin.ports import Clock
+from tocsin.watch.blindness import at_once
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
 from tocsin.watch.figures import CameraReport, WatcherReport
@@ -47,6 +49,8 @@ class Post:
     silent_after_s: float
     began_s: float
     silence: Watched
+    held: bool = False
+    """Silent with nearly all the others: told as one trouble, and not as its own."""
     health: CameraHealth | None = field(default=None)
 
     def age_s(self, now_s: float) -> float:
@@ -90,7 +94,8 @@ class Supervisor:
         self._clock = clock
         self._disk_free_share = disk_free_share
         self._disk = Watched(catalogue.get("disk-low"))
-        self._disk_address = Address(SourceKind.SYSTEM, f"watcher {name}", PlaceId(f"watcher {name}"), status)
+        self._blind = Watched(catalogue.get("cameras-silent"))
+        self._own_address = Address(SourceKind.SYSTEM, f"watcher {name}", PlaceId(f"watcher {name}"), status)
         began_s = clock.monotonic_s()
         silent = catalogue.get("camera-silent")
         self._posts = [
@@ -142,18 +147,32 @@ class Supervisor:
         self._emitter.flush()
         self._meter.take(self._load_sample())
         now_s, now = self._clock.monotonic_s(), self._clock.now()
-        for post in self._posts:
-            if post.worker.progress.ended:
-                continue
-            silent = post.age_s(now_s) > post.silent_after_s
-            post.worker.figures.stalled(silent)
-            self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
+        self._look_after_silence(now_s, now)
         free = self._disk_free_share()
         if now_s - self._told_s >= TELL_S:
             self._told_s = now_s
             log.info("looking", cameras=len(self._posts), **asdict(self._stares.figures()))
         confidence = 1.0 if free < DISK_LOW_SHARE else 0.6 if free < DISK_CLEAR_SHARE else 0.0
-        self._own_look(self._disk, self._disk_address, Look(now_s, now, confidence))
+        self._own_look(self._disk, self._own_address, Look(now_s, now, confidence))
+
+    def _look_after_silence(self, now_s: float, now: datetime) -> None:
+        """Silence of nearly all at once is one trouble, and not one for each: no own silence is counted then.
+
+        When it is over, those that are still silent count from there.
+        """
+        live = [post for post in self._posts if not post.worker.progress.ended]
+        silent = {id(post): post.age_s(now_s) > post.silent_after_s for post in live}
+        untold = [post for post in live if post.silence.standing is None]
+        lost = sum(silent[id(post)] for post in untold)
+        blind = self._blind.hazard.enabled and at_once(lost, len(untold))
+        for post in live:
+            post.worker.figures.stalled(silent[id(post)])
+            post.held = blind and silent[id(post)] and post.silence.standing is None
+            if not post.held:
+                confidence = 1.0 if silent[id(post)] else 0.0
+                self._own_look(post.silence, post.address, Look(now_s, now, confidence))
+        why = f"{lost} of {len(untold)} cameras fell silent together"
+        self._own_look(self._blind, self._own_address, Look(now_s, now, 1.0 if blind else 0.0), why)
 
     def heartbeat(self) -> Heartbeat:
         """What the centre is told every few seconds."""
@@ -192,7 +211,7 @@ class Supervisor:
 
     def _sight(self, post: Post) -> Sight:
         progress = post.worker.progress
-        if post.silence.standing is not None or progress.ended:
+        if post.silence.standing is not None or post.held or progress.ended:
             return Sight.SILENT
         if progress.last_look_at is None:
             return Sight.STARTING
@@ -218,12 +237,14 @@ class Supervisor:
             zones=zones,
         )
 
-    def _own_look(self, watched: Watched, address: Address, look: Look) -> None:
+    def _own_look(self, watched: Watched, address: Address, look: Look, why: str = "") -> None:
         if not watched.hazard.enabled:
             return
         change = watched.look(look)
         if change is None:
             return
+        if why and change.kind is EdgeKind.CONFIRMED:
+            change = replace(change, reason=why)
         edge = address.edge(change, watched.hazard.code)
         watched.standing = edge if change.kind is EdgeKind.CONFIRMED else None
         self._emitter.emit(Seen(edges=(edge,)))
