@@ -75,7 +75,7 @@ def test_a_file_that_is_no_video_is_refused_at_once(
         ({"hazard": {"person": {"enabled": True}}}, "person"),
         ({"camera": [{"id": "c", "source": "rtsp://ana:hunter2@cam/a"}]}, "TOCSIN_CAMERA_C_PASSWORD"),
         ({"camera": [{"id": "c", "source": "rtsp://ana:hunter2/x@cam/a"}]}, "TOCSIN_CAMERA_C_PASSWORD"),
-        ({"camera": [{"id": "c", "source": "mms://cam/a.mjpg"}]}, "rtsp://"),
+        ({"camera": [{"id": "c", "source": "mms://cam/a.mjpg"}]}, "rtsp(s)://"),
         ({"camera": [{"id": "c", "source": "rtsp://"}]}, "no RTSP address"),
         ({"camera": []}, "no camera to watch"),
     ],

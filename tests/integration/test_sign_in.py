@@ -21,9 +21,17 @@ OPEN = {
     "/sign-out": "signing out twice harms nobody; it answers with the way in",
     "/healthz": "for supervisors of the process; says no more than that it lives",
     "/static": "styles, scripts and pictures of the program",
+    "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",
     "/api/v1/openapi.json": "the shape of the API, the same for every site and public with the source",
 }
-WATCHERS = {"/api/v1/edges", "/api/v1/edges/{edge_id}/pictures/{index}", "/api/v1/heartbeat"}
+WATCHERS = {
+    "/api/v1/edges",
+    "/api/v1/edges/{edge_id}/pictures/{index}",
+    "/api/v1/heartbeat",
+    "/api/v1/zones",
+    "/api/v1/cameras/{camera}/still",
+}
+ZONES = {"watcher": "w1", "camera": "cam-1"}
 PICTURE = "3f1d0d6e-0000-4000-8000-000000000000"
 
 HEADERS = {
@@ -277,7 +285,7 @@ def test_everything_but_the_way_in_asks_who_is_there(centre: RunningCentre) -> N
         for method, path in _routes(centre):
             if path in OPEN:
                 continue
-            there = path.format(alarm_id="a1", picture_id=PICTURE, edge_id="e1", index="0")
+            there = path.format(alarm_id="a1", picture_id=PICTURE, edge_id="e1", index="0", **ZONES)
             query = {"role": "at", "at": "2026-03-02T12:00:00Z"}
             fields = {"minutes": "15"} if method == "POST" else None
             answer = guest.request(method, there, params=query, data=fields)

@@ -49,8 +49,10 @@ ALLOWED = {
     ("Hazard", "family"): "a family of hazards",
     ("Hazard", "name"): "the hazard's",
     ("HazardOverride", "name"): "the hazard's",
+    ("Offer", "name"): "the stream's at its camera: main, sub",
     ("Page", "responder_name"): "staff account: who is called",
     ("Responder", "name"): "staff account: who is called",
+    ("Stream", "height_px"): "the picture's",
     ("Watcher", "name"): "the machine's",
 }
 
