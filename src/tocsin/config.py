@@ -7,27 +7,22 @@ write instead.
 from __future__ import annotations
 
 import difflib
-import re
 import socket
 import tomllib
 import types
 import typing
-from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -36,14 +31,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from tocsin.config_feedback import CauseSection, Thresholds
+from tocsin.config_base import Identifier, PositiveSeconds, Section
+from tocsin.config_camera import Camera as Camera
+from tocsin.config_duty import DAYS, ChannelSections, EscalationSection, ResponderSection, StepSection
+from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
-from tocsin.config_models import DetectorName, ModelSection, check_models
-from tocsin.config_place import Mounting
-from tocsin.config_streams import Reached, env_key, holds_credentials
+from tocsin.config_models import ModelSection, check_models
 from tocsin.config_streams import camera_credentials as camera_credentials
-from tocsin.config_water import GaugeSection
-from tocsin.config_zones import IgnoreSection, MaskSection, zones_of
+from tocsin.config_streams import env_key
 from tocsin.core.causes import Causes
 from tocsin.core.dispatch import (
     Contact,
@@ -54,23 +49,12 @@ from tocsin.core.dispatch import (
     ResponderId,
     Roster,
     Shift,
-    Who,
 )
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
-from tocsin.core.zones import MOST_ZONES, Zones
 
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
-_HOURS = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def _identifier(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise ValueError("use small letters, digits, dot, dash and underscore, at most 63 of them")
-    return text
 
 
 def _zone(text: str) -> str:
@@ -84,26 +68,7 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _clock_time(value: object) -> object:
-    if value == "24:00":
-        return time(0)
-    if isinstance(value, time) and value.tzinfo is None:
-        return value
-    if isinstance(value, str) and _HOURS.fullmatch(value):
-        return time.fromisoformat(value.zfill(5))
-    raise ValueError('write a time of the site\'s own clock, like "06:00" or "22:30", without a zone')
-
-
-Identifier = Annotated[str, AfterValidator(_identifier)]
-ClockTime = Annotated[time, BeforeValidator(_clock_time)]
-PositiveSeconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Site(_Section):
+class Site(Section):
     """The place that is protected. `status` other than Actual marks everything as a drill."""
 
     name: str = "Tocsin"
@@ -111,7 +76,7 @@ class Site(_Section):
     status: CapStatus = CapStatus.ACTUAL
 
 
-class Centre(_Section):
+class Centre(Section):
     """The centre's own process. `url` is how responders reach the console."""
 
     host: str = "127.0.0.1"
@@ -144,7 +109,7 @@ class Centre(_Section):
         return self.database or f"sqlite:///{self.data_dir / 'tocsin.sqlite'}"
 
 
-class WatcherSection(_Section):
+class WatcherSection(Section):
     """One watcher's process: its name, the centre it reports to, and where it spools."""
 
     name: Identifier = "watcher"
@@ -155,125 +120,14 @@ class WatcherSection(_Section):
     metrics: MetricsText = ""
 
 
-class Place(_Section):
+class Place(Section):
     """A place that staff can name and cameras look at."""
 
     id: Identifier
     name: str = Field(min_length=1, max_length=100)
 
 
-class Camera(Mounting, Reached):
-    """One camera. Credentials never stand here: see `camera_credentials`."""
-
-    id: Identifier
-    name: str = ""
-    place: str = ""
-    # Looks that are further apart than a rule's max_gap_s (10 s) never make a hazard believed.
-    patrol_looks_per_s: float = Field(default=1.0, ge=0.2, le=30, allow_inf_nan=False)
-    stare_looks_per_s: float = Field(default=10.0, ge=1, le=30, allow_inf_nan=False)
-    loop: bool = False
-    detectors: tuple[DetectorName, ...] = Field(default=("fire", "picture"), min_length=1)
-    gauge: tuple[GaugeSection, ...] = Field(default=(), max_length=8)
-    mask: tuple[MaskSection, ...] = Field(default=(), max_length=MOST_ZONES)
-    ignore: tuple[IgnoreSection, ...] = Field(default=(), max_length=MOST_ZONES)
-    threshold: Thresholds = Field(default={})
-
-    @model_validator(mode="after")
-    def _few_zones(self) -> Camera:
-        try:
-            zones_of(self.mask, self.ignore)
-        except TocsinError as error:
-            raise ValueError(f"{error.what}; {error.hint}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _stare_is_closer(self) -> Camera:
-        if self.patrol_looks_per_s > self.stare_looks_per_s:
-            raise ValueError(
-                "patrol_looks_per_s is above stare_looks_per_s; give both the same value to look at "
-                "this camera closely all the time"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _no_secret_in_source(self) -> Camera:
-        if "://" in self.source and holds_credentials(self.source):
-            key = env_key(self.id)
-            raise ValueError(
-                "source holds a user name or password; take it out and set "
-                f"TOCSIN_CAMERA_{key}_USERNAME and TOCSIN_CAMERA_{key}_PASSWORD"
-            )
-        return self
-
-    @property
-    def shown_name(self) -> str:
-        return self.name or self.id
-
-    @property
-    def zones(self) -> Zones:
-        """The masks and ignore zones of the file; what is drawn in the console adds to them."""
-        return zones_of(self.mask, self.ignore)
-
-
-class ContactSection(_Section):
-    channel: Literal["email", "webhook"]
-    address: str = Field(min_length=3, max_length=2_000)
-
-    @model_validator(mode="after")
-    def _can_be_sent_to(self) -> ContactSection:
-        # Else it would be found out by the first alarm that reaches nobody.
-        if self.channel == "email":
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.address):
-                raise ValueError("address is not an e-mail address")
-        elif not re.match(r"https?://[^/\s]", self.address):
-            raise ValueError("address is not an http(s) URL")
-        return self
-
-
-class ShiftSection(_Section):
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = _DAYS
-    start: ClockTime
-    end: ClockTime
-
-
-class ResponderSection(_Section):
-    """Someone on staff who answers alarms."""
-
-    id: Identifier
-    name: str = Field(min_length=1, max_length=100)
-    contacts: tuple[ContactSection, ...] = Field(min_length=1)
-    qualifications: tuple[str, ...] = ()
-    shifts: tuple[ShiftSection, ...] = ()
-
-
-class StepSection(_Section):
-    who: Who
-    wait_s: float = Field(ge=10, le=86_400, allow_inf_nan=False)
-
-
-class EscalationSection(_Section):
-    alarm: tuple[StepSection, ...] = ()
-    trouble: tuple[StepSection, ...] = ()
-
-
-class EmailSection(_Section):
-    host: str
-    port: int = Field(default=587, ge=1, le=65_535)
-    sender: str
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-
-
-class WebhookSection(_Section):
-    timeout_s: float = Field(default=10.0, gt=0, le=15, allow_inf_nan=False)
-
-
-class ChannelSections(_Section):
-    email: EmailSection | None = None
-    webhook: WebhookSection | None = None
-
-
-class HazardSection(_Section):
+class HazardSection(Section):
     enabled: bool | None = None
     name: str | None = Field(default=None, min_length=1, max_length=100)
     on_delay_s: PositiveSeconds | None = None
@@ -281,7 +135,7 @@ class HazardSection(_Section):
     qualification: str | None = None
 
 
-class Keep(_Section):
+class Keep(Section):
     """How long things are kept; there is no "for ever" (invariant 8)."""
 
     pictures_days: int = Field(default=30, ge=1, le=90)
@@ -356,7 +210,7 @@ class Config(BaseSettings):
                     r.name,
                     tuple(Contact(c.channel, c.address) for c in r.contacts),
                     frozenset(r.qualifications),
-                    tuple(Shift(frozenset(_DAYS.index(d) for d in s.days), s.start, s.end) for s in r.shifts),
+                    tuple(Shift(frozenset(DAYS.index(d) for d in s.days), s.start, s.end) for s in r.shifts),
                 )
                 for r in self.responder
             ),

@@ -1,0 +1,71 @@
+"""The sections that say who is called, when, and over what."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tocsin.config_base import ClockTime, Identifier, Section
+from tocsin.core.dispatch import Who
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class ContactSection(Section):
+    channel: Literal["email", "webhook"]
+    address: str = Field(min_length=3, max_length=2_000)
+
+    @model_validator(mode="after")
+    def _can_be_sent_to(self) -> ContactSection:
+        # Else it would be found out by the first alarm that reaches nobody.
+        if self.channel == "email":
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.address):
+                raise ValueError("address is not an e-mail address")
+        elif not re.match(r"https?://[^/\s]", self.address):
+            raise ValueError("address is not an http(s) URL")
+        return self
+
+
+class ShiftSection(Section):
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = DAYS
+    start: ClockTime
+    end: ClockTime
+
+
+class ResponderSection(Section):
+    """Someone on staff who answers alarms."""
+
+    id: Identifier
+    name: str = Field(min_length=1, max_length=100)
+    contacts: tuple[ContactSection, ...] = Field(min_length=1)
+    qualifications: tuple[str, ...] = ()
+    shifts: tuple[ShiftSection, ...] = ()
+
+
+class StepSection(Section):
+    who: Who
+    wait_s: float = Field(ge=10, le=86_400, allow_inf_nan=False)
+
+
+class EscalationSection(Section):
+    alarm: tuple[StepSection, ...] = ()
+    trouble: tuple[StepSection, ...] = ()
+
+
+class EmailSection(Section):
+    host: str
+    port: int = Field(default=587, ge=1, le=65_535)
+    sender: str
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+
+
+class WebhookSection(Section):
+    timeout_s: float = Field(default=10.0, gt=0, le=15, allow_inf_nan=False)
+
+
+class ChannelSections(Section):
+    email: EmailSection | None = None
+    webhook: WebhookSection | None = None
