@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 from rich.console import Console
 
-from tocsin.detectors.fire import FireDetector, FireNetwork, likelihood, shrunk
+from tocsin.detectors.burst import likelihood
+from tocsin.detectors.fire import FireDetector, FireNetwork, shrunk
 from tocsin.detectors.picture import PictureDetector
 from tocsin.evaluate.command import run
 from tocsin.evaluate.labels import Footage

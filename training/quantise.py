@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from tocsin.detectors.fire import likelihood, shrunk
+from tocsin.detectors.burst import likelihood
+from tocsin.detectors.fire import shrunk
 from tocsin.detectors.runtime import open_session
+from tocsin.evaluate.ranking import Ranks
 from training.footage import DATA, SHOWN, folds_of, scene_groups
 from training.network import POOLED
 from training.train import FOLDS, SEED, all_samples
@@ -58,12 +60,6 @@ def quantised(model: bytes, pictures: Iterable[NDArray[np.uint8]]) -> bytes:
         return Path(small).read_bytes()
 
 
-def area(shown: NDArray[np.float64], clear: NDArray[np.float64]) -> float:
-    """Under the ROC curve: how often a picture with it scores above one without."""
-    ranks = np.concatenate([shown, clear]).argsort().argsort()[: len(shown)]
-    return float((ranks.sum() - len(shown) * (len(shown) - 1) / 2) / len(shown) / len(clear))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -92,11 +88,12 @@ def main() -> None:
             (likelihood(np.asarray(session.run(None, {name_in: picture[None]})[0])[0][0], POOLED[0]), one)
             for picture, one in pictures
         ]
-        shown = np.array([score for score, one in scores if one.flame == SHOWN])
-        clear = np.array([score for score, one in scores if one.clear])
+        shown = [score for score, one in scores if one.flame == SHOWN]
+        clear = [score for score, one in scores if one.clear]
         print(
             f"{name}: {statistics.median(spent_ms[name]):.2f} ms a picture, {len(content):,} bytes, "
-            f"area under the curve {area(shown, clear):.4f} ({len(shown)} flame, {len(clear)} clear stills)"
+            f"area under the curve {Ranks.of(shown, clear).roc_auc:.4f} "
+            f"({len(shown)} flame, {len(clear)} clear stills)"
         )
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.support.http_camera import HttpCamera, a_jpeg
 from tests.support.rtsp import RtspServer, draw_clip
 
+from tocsin.clocks import SystemClock
 from tocsin.core.errors import ConfigError, SourceError
 from tocsin.core.observation import CameraId
 from tocsin.ports import STARE, Rates, Source
@@ -22,14 +23,6 @@ from tocsin.sources.opening import Reach, is_finite, open_source
 from tocsin.sources.rtsp import Transport
 
 CAMERA = CameraId("yard")
-
-
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +46,7 @@ def opened(kind: str, folder: Path) -> Generator[Opened]:
     """A source of that kind with its camera, and how many connections that has."""
 
     def source(address: str, reach: Reach | None = None) -> Source:
-        clock = RealClock()
+        clock = SystemClock()
         return open_source(
             CAMERA,
             address,
@@ -162,7 +155,7 @@ def test_what_ends_by_itself(address: str, finite: bool) -> None:
     "address", ["file:///etc/passwd", "concat://a|b", "ftp://h/x", "udp://h:1", "http://u:p@h/", "https://", "rtsp://"]
 )  # fmt: skip
 def test_addresses_that_are_refused_at_once(address: str) -> None:
-    clock = RealClock()
+    clock = SystemClock()
     with pytest.raises(ConfigError) as caught:
         open_source(CAMERA, address, clock=clock, started_at=clock.now())
     assert "u:p" not in str(caught.value)

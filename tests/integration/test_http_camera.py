@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -26,7 +25,9 @@ from tests.support.http_camera import (
     raw,
     redirecting,
 )
+from tests.support.taking import take
 
+from tocsin.clocks import SystemClock
 from tocsin.core.errors import (
     SourceAuthError,
     SourceCodecError,
@@ -39,7 +40,7 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId
-from tocsin.ports import PATROL, STARE, Frame, Gaze, Rates
+from tocsin.ports import PATROL, STARE, Gaze, Rates
 from tocsin.sources.http import HttpSource, Stream
 from tocsin.sources.jpeg import MAX_JPEG_BYTES
 from tocsin.sources.trust import Trust
@@ -49,14 +50,6 @@ PICTURES = [a_jpeg(number) for number in range(25)]
 MULTIPART = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=shot\r\n\r\n"
 JPEG_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"
 CUT_OFF = JPEG_HEAD + b"Content-Length: 9000\r\n\r\n" + PICTURES[0][:500]
-
-
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 @pytest.fixture
@@ -87,7 +80,7 @@ def source(
     return HttpSource(
         CameraId("yard"),
         url or camera.url,
-        clock=RealClock(),
+        clock=SystemClock(),
         stream=stream,
         username=username,
         password=password,
@@ -97,13 +90,6 @@ def source(
         rates=Rates(patrol_looks_per_s, looks_per_s),
         gaze=gaze,
     )
-
-
-def take(source: HttpSource, count: int) -> list[Frame]:
-    try:
-        return list(itertools.islice(source.frames(), count))
-    finally:
-        source.close()
 
 
 def failure(source: HttpSource) -> SourceError:

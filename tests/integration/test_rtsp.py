@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.support.rtsp import RtspServer, draw_clip
+from tests.support.taking import take
 
+from tocsin.clocks import SystemClock
 from tocsin.core.errors import (
     SourceAuthError,
     SourceCodecError,
@@ -33,14 +35,6 @@ from tocsin.sources.file import FileSource
 from tocsin.sources.rtsp import RtspSource
 
 PASSWORD = "h/un@ter:2#%41"
-
-
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +61,7 @@ def camera(
     return RtspSource(
         CameraId("yard"),
         server.url,
-        clock=RealClock(),
+        clock=SystemClock(),
         username=username,
         password=password,
         open_timeout_s=open_timeout_s,
@@ -75,13 +69,6 @@ def camera(
         rates=Rates(1.0, looks_per_s),
         gaze=gaze,
     )
-
-
-def take(source: RtspSource, count: int) -> list[Frame]:
-    try:
-        return list(itertools.islice(source.frames(), count))
-    finally:
-        source.close()
 
 
 def failure(source: RtspSource) -> SourceError:
@@ -175,7 +162,7 @@ class TestFails:
         assert "refused" in str(error)
 
     def test_no_such_host(self):
-        source = RtspSource(CameraId("yard"), "rtsp://camera.invalid/s", clock=RealClock())
+        source = RtspSource(CameraId("yard"), "rtsp://camera.invalid/s", clock=SystemClock())
         assert isinstance(failure(source), SourceUnreachableError)
 
     def test_no_answer(self, server: RtspServer):
@@ -199,7 +186,7 @@ class TestFails:
             thread.start()
             port = listener.getsockname()[1]
             source = RtspSource(
-                CameraId("yard"), f"rtsp://127.0.0.1:{port}/", clock=RealClock(), open_timeout_s=2.0
+                CameraId("yard"), f"rtsp://127.0.0.1:{port}/", clock=SystemClock(), open_timeout_s=2.0
             )
             assert isinstance(failure(source), SourceProtocolError)
             thread.join()
@@ -256,7 +243,7 @@ class TestPatrolAndStare:
         full = {
             f.info.index: f.picture
             for f in FileSource(
-                CameraId("gate"), second_clip, clock=RealClock(), started_at=datetime.now(UTC), pace=False,
+                CameraId("gate"), second_clip, clock=SystemClock(), started_at=datetime.now(UTC), pace=False,
                 rates=Rates(1.0, 100.0), gaze=STARE,
             ).frames()
         }  # fmt: skip

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,9 @@ import pytest
 import trustme
 from tests.support.certificates import tls_for
 from tests.support.rtsp import RtspServer, draw_clip
+from tests.support.taking import take
 
+from tocsin.clocks import SystemClock
 from tocsin.core.errors import (
     ConfigError,
     SourceError,
@@ -22,21 +22,13 @@ from tocsin.core.errors import (
     SourceTlsError,
 )
 from tocsin.core.observation import CameraId
-from tocsin.ports import PATROL, STARE, Frame, Gaze, Rates
+from tocsin.ports import PATROL, STARE, Gaze, Rates
 from tocsin.sources.rtsp import RtspSource, Transport
 from tocsin.sources.trust import Trust
 
 H265: dict[str, Any] = {
     "x265-params": "keyint=25:min-keyint=25:bframes=0:repeat-headers=1:log-level=none:pools=1"
 }
-
-
-class RealClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +65,7 @@ def camera(
     return RtspSource(
         CameraId("yard"),
         url,
-        clock=RealClock(),
+        clock=SystemClock(),
         transport=transport,
         trust=trust,
         open_timeout_s=open_timeout_s,
@@ -81,13 +73,6 @@ def camera(
         rates=Rates(1.0, 100.0),
         gaze=gaze,
     )
-
-
-def take(source: RtspSource, count: int) -> list[Frame]:
-    try:
-        return list(itertools.islice(source.frames(), count))
-    finally:
-        source.close()
 
 
 def failure(source: RtspSource) -> SourceError:

@@ -11,13 +11,12 @@ import hashlib
 import itertools
 import re
 import ssl
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import cv2
 import numpy as np
+from tests.support.listening import Listening
 
 NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
 PAGE = b"<!doctype html><title>Sign in</title><p>Please sign in.</p>"
@@ -40,7 +39,7 @@ def lying(jpeg: bytes, width: int, height: int) -> bytes:
     return jpeg[: at + 5] + height.to_bytes(2) + width.to_bytes(2) + jpeg[at + 9 :]
 
 
-class HttpCamera:
+class HttpCamera(Listening):
     """Use it as a context manager. The switches below may be set at any time, from any thread."""
 
     def __init__(
@@ -53,6 +52,7 @@ class HttpCamera:
         digest: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__("http-camera", tls)
         self.pictures = list(pictures)
         self.status = 200
         self.headers: list[str] = []
@@ -77,75 +77,12 @@ class HttpCamera:
         self.connections = 0
         self.sent = 0
         """Pictures sent."""
-        self.port = 0
         self._stream = stream
         self._username, self._password, self._digest = username, password, digest
-        self._tls = tls
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="http-camera")
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/shot.jpg"
-
-    @property
-    def clients(self) -> int:
-        return len(self._writers)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._call(self._listen())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.refuse()
-        self._call(self._end_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def drop(self) -> None:
-        """Close every connection."""
-        self._call(self._drop())
-
-    def refuse(self) -> None:
-        """Close every connection and listen no more, until `accept`."""
-        self._call(self._unlisten())
-
-    def accept(self) -> None:
-        """Listen again, on the same port."""
-        self._call(self._listen())
-
-    def _call(self, work: Awaitable[None]) -> None:
-        async def run() -> None:
-            await work
-
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=10)
-
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
-            self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def _unlisten(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        await self._drop()
-
-    async def _drop(self) -> None:
-        for writer in tuple(self._writers):
-            writer.transport.abort()
-
-    async def _end_tasks(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

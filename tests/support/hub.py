@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from tests.support.handing import Quiet, Running
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -34,13 +35,12 @@ class Hub:
     asked: list[tuple[str, str, Mapping[str, str]]] = field(
         default_factory=list[tuple[str, str, Mapping[str, str]]]
     )
-    _server: ThreadingHTTPServer = field(init=False)
-    _thread: threading.Thread = field(init=False)
+    _running: Running = field(init=False)
 
     def __post_init__(self) -> None:
         hub = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 20.0
 
@@ -48,28 +48,20 @@ class Hub:
                 hub.asked.append((self.command, self.path, dict(self.headers.items())))
                 hub._answer(self)  # pyright: ignore[reportPrivateUsage]
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="hub"
-        )
+        self._running = Running(Handler, "hub")
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._running.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._running.end()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._running.port}"
 
     def put(self, content: bytes, repo: str = "o/m", path: str = "m.onnx", commit: str = COMMIT) -> str:
         """Keeps the file; returns its SHA-256."""

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Self
+
+from tests.support.handing import Quiet, Running
 
 ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 <s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
@@ -82,31 +84,24 @@ class OnvifDevice:
     def __enter__(self) -> Self:
         device = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 device._answer(self)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                del format, args
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="onvif-device")
-        self._thread.start()
+        self._running = Running(Handler, "onvif-device")
+        self._running.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._running.end()
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"127.0.0.1:{self._running.port}"
 
     def nothing(self, _operation: str) -> tuple[int, dict[str, str], bytes]:
         return 500, {}, b""
@@ -158,7 +153,7 @@ class OnvifDevice:
         return 200, {}, ENVELOPE.format(body=answer).encode()
 
     def _body(self, operation: str, asked: str) -> str | None:
-        media = f"http://{self.media_host}:{self._server.server_address[1]}/onvif/media"
+        media = f"http://{self.media_host}:{self._running.port}/onvif/media"
         token = (re.findall(r"ProfileToken>([^<]*)<", asked) or [""])[0]
         profile = next((p for p in self.profiles if p.token == token), None)
         match operation:

@@ -12,17 +12,16 @@ import hashlib
 import re
 import ssl
 import struct
-import threading
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.bitstream import BitStreamFilterContext
+from tests.support.listening import Listening
 
 _PAYLOAD_BYTES = 1400
 _NONCE = "5f3a09"
@@ -71,7 +70,7 @@ class _Picture:
     units: tuple[bytes, ...]
 
 
-class RtspServer:
+class RtspServer(Listening):
     """Use it as a context manager. The switches below may be set at any time, from any thread."""
 
     def __init__(
@@ -83,6 +82,7 @@ class RtspServer:
         digest: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__("rtsp-server", tls)
         self.stalled = False
         """Keeps the connections and sends no more pictures."""
         self.mute = False
@@ -99,80 +99,17 @@ class RtspServer:
         """What SETUP is answered for; 461 for the rest."""
         self.lost = 0
         """Over UDP every so manieth packet is not sent."""
-        self.port = 0
         self.plays = 0
         self.sent_over_udp = 0
-        self._tls = tls
         self._clip = clip
         self._username, self._password, self._digest = username, password, digest
         self._pictures, self._length_s, self._h265 = _pictures(clip)
         if self._h265:
             self.codec = "H265"
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rtsp-server")
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
         return f"{'rtsps' if self._tls else 'rtsp'}://127.0.0.1:{self.port}/yard"
-
-    @property
-    def clients(self) -> int:
-        return len(self._writers)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._call(self._listen())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.refuse()
-        self._call(self._end_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def drop(self) -> None:
-        """Close every connection."""
-        self._call(self._drop())
-
-    def refuse(self) -> None:
-        """Close every connection and listen no more, until `accept`."""
-        self._call(self._unlisten())
-
-    def accept(self) -> None:
-        """Listen again, on the same port."""
-        self._call(self._listen())
-
-    def _call(self, work: Awaitable[None]) -> None:
-        async def run() -> None:
-            await work
-
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(timeout=10)
-
-    async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
-            self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def _unlisten(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        await self._drop()
-
-    async def _drop(self) -> None:
-        for writer in tuple(self._writers):
-            writer.transport.abort()
-
-    async def _end_tasks(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

@@ -79,7 +79,7 @@ class _Look:
         """Log odds of a hazard's likeliest cells; worked out once, though a look is in thirty bursts."""
         found = self.odds.get((which, pooled))
         if found is None:
-            found = self.odds[which, pooled] = _odds(_top(self.maps[which], pooled))
+            found = self.odds[which, pooled] = _odds(likelihood(self.maps[which], pooled))
         return found
 
 
@@ -118,9 +118,9 @@ class Burst:
         """Of one hazard; `pooled` cells make a picture's likelihood. Only when it `tells`."""
         stack = np.stack([look.maps[which] for look in self._looks])
         mean = stack.mean(axis=0)
-        likely = _odds(_top(mean, pooled))
+        likely = _odds(likelihood(mean, pooled))
         each = [look.likely(which, pooled) for look in self._looks]
-        hot = _hot(mean)
+        hot = likeliest(mean)
         near = cv2.dilate(hot, np.ones((3, 3), np.uint8)) > 0
         samples = (
             cv2.resize(near.astype(np.uint8), (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_NEAREST)
@@ -150,8 +150,9 @@ class Burst:
         return steps, np.abs(steps).mean(axis=0, dtype=np.float32), np.stack([look.level for look in later])
 
 
-def _top(one: Map, count: int) -> float:
-    return float(np.partition(one.reshape(-1), -count)[-count:].mean())
+def likelihood(map_: Map, pooled: int) -> float:
+    """Of a whole picture: the mean of its likeliest cells."""
+    return float(np.partition(map_.reshape(-1), -pooled)[-pooled:].mean())
 
 
 def _odds(share: float) -> float:
@@ -159,11 +160,11 @@ def _odds(share: float) -> float:
     return float(np.log(share / (1.0 - share)))
 
 
-def _hot(mean: Map) -> NDArray[np.uint8]:
+def likeliest(map_: Map) -> NDArray[np.uint8]:
     """The group of cells around the likeliest one that are at least half as likely, 0 or 1."""
-    mask = (mean >= HOT_SHARE * mean.max()).astype(np.uint8)
+    mask = (map_ >= HOT_SHARE * map_.max()).astype(np.uint8)
     _, label = cast("tuple[int, NDArray[np.int32]]", cv2.connectedComponents(mask, connectivity=8))
-    return (label == label.reshape(-1)[int(mean.argmax())]).astype(np.uint8)
+    return (label == label.reshape(-1)[int(map_.argmax())]).astype(np.uint8)
 
 
 def region_of(hot: NDArray[np.uint8]) -> Region:

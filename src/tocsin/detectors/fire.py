@@ -27,7 +27,16 @@ from tocsin.core.errors import DetectorError, ModelChecksumError, ModelShapeErro
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Observation, Region
 from tocsin.core.zones import Zones
-from tocsin.detectors.burst import LEVEL_TALL_PX, LEVEL_WIDE_PX, Burst, Figures, Map, region_of
+from tocsin.detectors.burst import (
+    LEVEL_TALL_PX,
+    LEVEL_WIDE_PX,
+    Burst,
+    Figures,
+    Map,
+    likeliest,
+    likelihood,
+    region_of,
+)
 from tocsin.detectors.looking import Pace, Turn
 from tocsin.detectors.runtime import Session, open_session, run_session
 from tocsin.ports import Frame, Picture, Score
@@ -175,10 +184,11 @@ class FireDetector:
             map_ = kept[one.channel]
             while float(map_.max()) >= LEAST_CONFIDENCE:
                 group = likeliest(map_)
-                if not zones.ignored(one.hazard, region_of(group)):
+                region = region_of(group)
+                if not zones.ignored(one.hazard, region):
                     break
                 alone = one.suspicion(likelihood(map_, one.pooled))
-                ignored.setdefault(one.hazard, Observation(one.hazard, alone, region_of(group)))
+                ignored.setdefault(one.hazard, Observation(one.hazard, alone, region))
                 # Each turn takes at least the likeliest cell away, so it ends.
                 map_[group > 0] = 0.0
         return kept, list(ignored.values())
@@ -208,18 +218,6 @@ def level_of(picture: Picture) -> NDArray[np.uint8]:
     """The brightness that flicker is judged on: (112, 160) uint8."""
     small = cv2.resize(picture, (LEVEL_WIDE_PX, LEVEL_TALL_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-
-
-def likelihood(map_: Map, pooled: int) -> float:
-    """Of a whole picture: the mean of its likeliest cells."""
-    return float(np.partition(map_.reshape(-1), -pooled)[-pooled:].mean())
-
-
-def likeliest(map_: Map) -> NDArray[np.uint8]:
-    """The group of cells around the likeliest one that are at least half as likely, 0 or 1."""
-    mask = (map_ >= 0.5 * map_.max()).astype(np.uint8)
-    _, label = cast("tuple[int, NDArray[np.int32]]", cv2.connectedComponents(mask, connectivity=8))
-    return (label == label.reshape(-1)[int(map_.argmax())]).astype(np.uint8)
 
 
 def boxes_of(map_: Map) -> tuple[tuple[float, Region], ...]:

@@ -99,7 +99,8 @@ class Oversee:
             else:
                 continue
             key = f"{watcher.name}/{kind}/{watcher.heard_at.isoformat()}"
-            await self._take(WATCHER_SILENT, watcher.name, kind, heard, why, key, now)
+            edge = self._edge(WATCHER_SILENT, watcher.name, kind, heard, why, key, now)
+            await self._told(edge, now)
 
     async def eyes(self, now: datetime) -> None:
         """A watcher that beats, but has not looked at a camera for too long, is that camera's trouble.
@@ -170,7 +171,7 @@ class Oversee:
             kind = EdgeKind.CONFIRMED if low else EdgeKind.CLEARED
             why = f"{free:.0%} of the disk is free"
             key = f"disk/{kind}/{since.isoformat()}"
-            await self._take(DISK_LOW, "centre", kind, since, why, key, now)
+            await self._told(self._edge(DISK_LOW, "centre", kind, since, why, key, now), now)
 
     async def sweep(self, now: datetime) -> tuple[int, int]:
         """Ends what has lived its time; how many pictures and alarms (invariant 8)."""
@@ -211,18 +212,6 @@ class Oversee:
         edge = self._edge(CAMERA_SILENT, source, kind, since, why, key, now)
         edge = replace(edge, source_kind=SourceKind.CAMERA, place=camera.place)
         await self._told(edge, now)
-
-    async def _take(
-        self,
-        hazard: HazardCode,
-        source: str,
-        kind: EdgeKind,
-        since: datetime,
-        why: str,
-        key: str,
-        now: datetime,
-    ) -> None:
-        await self._told(self._edge(hazard, source, kind, since, why, key, now), now)
 
     def _edge(
         self,

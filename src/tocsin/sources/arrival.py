@@ -7,7 +7,10 @@ two frames. Arrival alone is ragged: what came while a detector worked is all re
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime, timedelta
 from typing import Final
+
+from tocsin.ports import Clock
 
 LATE_S: Final = 1.0
 """A stamp that is later than the others by more than this says nothing: the arrival counts. It was set
@@ -18,6 +21,11 @@ DRIFT: Final = 0.01
 
 LEAST_OVER_S: Final = 15.0
 """The delay is measured against the least one of the last one to two of these."""
+
+
+def taken_at(clock: Clock, at_s: float) -> datetime:
+    """The wall clock's time of what was taken at that time of the clock that never jumps; never after now."""
+    return clock.now() - timedelta(seconds=max(0.0, clock.monotonic_s() - at_s))
 
 
 class Arrivals:

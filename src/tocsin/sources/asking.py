@@ -16,7 +16,6 @@ import httpcore
 import httpx
 
 from tocsin.core.errors import (
-    ConfigError,
     SourceAuthError,
     SourceError,
     SourceNotFoundError,
@@ -25,9 +24,9 @@ from tocsin.core.errors import (
     SourceTimeoutError,
 )
 from tocsin.ports import Clock
-from tocsin.sources.addresses import refuse_no_camera
 from tocsin.sources.dialling import Dialler, Leash, no_http
 from tocsin.sources.trust import Trust
+from tocsin.sources.urls import checked_url
 
 MAX_REDIRECTS: Final = 3
 MAX_REFUSAL_BYTES: Final = 64 * 1024
@@ -268,29 +267,13 @@ _HEADERS: Final = {
 }
 
 
-def checked_url(url: str, where: str) -> str:
+def http_url(url: str, where: str) -> str:
     """The URL of a camera that speaks HTTP. Raises ConfigError, which does not show it."""
-    # Told apart by hand, as an exception of urlsplit's would show the URL.
     try:
-        parts = urlsplit(url)
-        host, netloc = parts.hostname, parts.netloc
-        good = parts.scheme in PORTS and bool(host) and parts.port != 0 and bool(httpx.URL(url).host)
+        good = bool(httpx.URL(url).host)
     except (ValueError, httpx.InvalidURL):
-        host, netloc, good = None, "", False
-    if not good or host is None:
-        raise ConfigError(
-            "this is no HTTP address",
-            where=where,
-            hint="write http://host:port/path or https://host:port/path",
-        )
-    if "@" in netloc:
-        raise ConfigError(
-            "the URL has a user name or password in it",
-            where=where,
-            hint="give them as username and password, the password from the environment",
-        )
-    refuse_no_camera(host, where)
-    return url
+        good = False
+    return checked_url(url, "HTTP", PORTS, where, good=good)
 
 
 def redirected(url: str, location: str, where: str) -> str:

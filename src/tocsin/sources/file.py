@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,12 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from tocsin.core.errors import ConfigError, SourceCodecError, SourceError, SourceNotFoundError
-from tocsin.core.observation import CameraId, FrameInfo
-from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
-from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
+from tocsin.core.errors import SourceCodecError, SourceError, SourceNotFoundError
+from tocsin.core.observation import FrameInfo
+from tocsin.ports import Frame
+from tocsin.sources.decoding import bgr, has_decoder, open_container, video_stream
 from tocsin.sources.lens import Due, Lens, Looks
+from tocsin.sources.recording import Recording
 
 FORMATS: Final = "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,h264,hevc,m4v,mjpeg,ivf,dv"
 """The containers that are opened. FFmpeg would also read playlists, which name other files and hosts,
@@ -54,7 +55,7 @@ class _Stamps:
         return self._at_s
 
 
-class FileSource:
+class FileSource(Recording):
     """A video file as a Source: paced like a camera, or as fast as it can be analysed.
 
     Not paced: `at` is `started_at` plus the time in the file, `clock_s` the time in the file, and no
@@ -63,44 +64,15 @@ class FileSource:
     again and again, with time going on. `index` counts the frames of the file, looked at or not.
     """
 
-    def __init__(
-        self,
-        camera: CameraId,
-        path: Path,
-        *,
-        clock: Clock,
-        started_at: datetime,
-        loop: bool = False,
-        pace: bool = True,
-        rates: Rates | None = None,
-        gaze: Gaze = PATROL,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Raises ConfigError for a `started_at` without a time zone."""
-        if started_at.tzinfo is None:
-            raise ConfigError("started_at has no time zone", where=f"camera {camera}", hint="give aware UTC")
-        self._camera = camera
-        self._path = path
-        self._clock = clock
-        self._started_at = started_at
-        self._loop = loop
-        self._pace = pace
-        self._rates = rates or Rates()
-        self._gaze = gaze
-        self._sleep = sleep
-        self._runs = Runs()
-        self.decoded = 0
-        """Frames decoded so far, looked at or not."""
-        self.pictures_cpu_s = 0.0
-        """CPU time that making pictures of those looked at has taken, in their thread."""
-        self.read = 0
-        """Frames of the file read so far."""
-        self.read_s = 0.0
-        """How long these are played, in seconds."""
-        self._where = f"camera {camera}, file {path}"
-
-    def __repr__(self) -> str:
-        return f"FileSource({self._where})"
+    KIND = "file"
+    decoded = 0
+    """Frames decoded so far, looked at or not."""
+    pictures_cpu_s = 0.0
+    """CPU time that making pictures of those looked at has taken, in their thread."""
+    read = 0
+    """Frames of the file read so far."""
+    read_s = 0.0
+    """How long these are played, in seconds."""
 
     def frames(self) -> Iterator[Frame]:
         """The file's frames, as many as the gaze asks for in each second of it; anew at each call.
@@ -109,9 +81,6 @@ class FileSource:
         Raises SourceNotFoundError, or SourceCodecError for what is not a video that we can decode.
         """
         return self._runs.start(self._play)
-
-    def close(self) -> None:
-        self._runs.close()
 
     def packets(self) -> Generator[tuple[VideoStream, Packet[VideoStream]]]:
         """The file's stream and its video packets, none decoded, for whoever measures it.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +12,12 @@ import cv2
 import numpy as np
 import structlog
 
-from tocsin.core.errors import ConfigError, PictureError, SourceCodecError, SourceError, SourceNotFoundError
-from tocsin.core.observation import CameraId, FrameInfo
-from tocsin.ports import PATROL, Clock, Frame, Gaze, Picture, Rates
-from tocsin.sources.decoding import Runs, look_size
+from tocsin.core.errors import PictureError, SourceCodecError, SourceError, SourceNotFoundError
+from tocsin.core.observation import FrameInfo
+from tocsin.ports import Frame, Picture
+from tocsin.sources.decoding import look_size
 from tocsin.sources.file import FileSource
+from tocsin.sources.recording import Recording
 from tocsin.sources.still import read_still
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ TICK_S: Final = 0.1
 """The longest sleep between two pictures: so soon a stare begins."""
 
 
-class FolderSource:
+class FolderSource(Recording):
     """A folder as a Source. Its videos are one film, in the order of their names; what is told of the
     times of a `FileSource` holds for the whole of it. Without videos its pictures are handed out, one a
     look, at the patrol's or the stare's rate.
@@ -40,36 +40,7 @@ class FolderSource:
     Hidden files and folders within are left out, and so is a damaged file, which the log names.
     """
 
-    def __init__(
-        self,
-        camera: CameraId,
-        path: Path,
-        *,
-        clock: Clock,
-        started_at: datetime,
-        loop: bool = False,
-        pace: bool = True,
-        rates: Rates | None = None,
-        gaze: Gaze = PATROL,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        """Raises ConfigError for a `started_at` without a time zone."""
-        if started_at.tzinfo is None:
-            raise ConfigError("started_at has no time zone", where=f"camera {camera}", hint="give aware UTC")
-        self._camera = camera
-        self._path = path
-        self._clock = clock
-        self._started_at = started_at
-        self._loop = loop
-        self._pace = pace
-        self._rates = rates or Rates()
-        self._gaze = gaze
-        self._sleep = sleep
-        self._runs = Runs()
-        self._where = f"camera {camera}, folder {path}"
-
-    def __repr__(self) -> str:
-        return f"FolderSource({self._where})"
+    KIND = "folder"
 
     def frames(self) -> Iterator[Frame]:
         """The frames of all its files; anew at each call.
@@ -78,9 +49,6 @@ class FolderSource:
         and SourceCodecError when not one of them can be read.
         """
         return self._runs.start(self._play)
-
-    def close(self) -> None:
-        self._runs.close()
 
     def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
         zero_s = self._clock.monotonic_s() if self._pace else 0.0

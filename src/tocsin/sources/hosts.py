@@ -24,7 +24,7 @@ def same_form(host: str) -> str:
     return host if address is None else str(mapped or address)
 
 
-def refuse_metadata(host: str, where: str) -> None:
+def refuse_no_device(host: str, where: str) -> None:
     """Raises ForeignHostError for an address that no camera may have, however it is written."""
     if is_no_cameras_host(host):
         raise ForeignHostError(

@@ -6,7 +6,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +13,8 @@ from urllib.parse import urlsplit
 from tocsin.core.errors import SourceCodecError, SourceError, SourceProtocolError, SourceTimeoutError
 from tocsin.core.observation import CameraId, FrameInfo
 from tocsin.ports import PATROL, Clock, Frame, Gaze, Picture, Rates
-from tocsin.sources.asking import Answer, Asking, broken_off, checked_url
+from tocsin.sources.arrival import taken_at
+from tocsin.sources.asking import Answer, Asking, broken_off, http_url
 from tocsin.sources.decoding import Runs
 from tocsin.sources.jpeg import MAX_JPEG_BYTES, picture_of
 from tocsin.sources.lens import EARLY_FRAME, Looks
@@ -73,7 +73,7 @@ class HttpSource:
         address that no camera may have.
         """
         self._where = f"camera {camera} at {without_secrets(url)}"
-        self._url = checked_url(url, self._where)
+        self._url = http_url(url, self._where)
         self._camera = camera
         self._clock = clock
         self._stream = stream
@@ -127,7 +127,7 @@ class HttpSource:
                 height_px, width_px = picture.shape[:2]
                 at_s = answer.arrived_s
                 info = FrameInfo(
-                    self._camera, self._at(at_s), at_s, index, width_px, height_px, True, skipped
+                    self._camera, taken_at(self._clock, at_s), at_s, index, width_px, height_px, True, skipped
                 )
                 begun_s = self._clock.monotonic_s()
                 yield Frame(info, picture)
@@ -211,7 +211,14 @@ class HttpSource:
             height_px, width_px = picture.shape[:2]
             at_s = arrived.at_s
             info = FrameInfo(
-                self._camera, self._at(at_s), at_s, arrived.index, width_px, height_px, True, skipped
+                self._camera,
+                taken_at(self._clock, at_s),
+                at_s,
+                arrived.index,
+                width_px,
+                height_px,
+                True,
+                skipped,
             )
             yield Frame(info, picture)
             silent_s = self._clock.monotonic_s()
@@ -251,9 +258,6 @@ class HttpSource:
         if found is not None:
             hint = f'set stream = "{found}" for this camera, or change the path'
         raise SourceProtocolError(f"it sends {what}", where=self._where, hint=hint)
-
-    def _at(self, at_s: float) -> datetime:
-        return self._clock.now() - timedelta(seconds=max(0.0, self._clock.monotonic_s() - at_s))
 
     def _silent(self) -> SourceTimeoutError:
         return SourceTimeoutError(

@@ -24,7 +24,7 @@ from tocsin.core.errors import (
 )
 from tocsin.ports import Clock
 from tocsin.sources.hostile import shown
-from tocsin.sources.hosts import refuse_metadata, same_form, split_url, without_userinfo
+from tocsin.sources.hosts import refuse_no_device, same_form, split_url, without_userinfo
 from tocsin.sources.soap import Soap, as_mapping
 from tocsin.sources.urls import without_secrets
 
@@ -90,7 +90,7 @@ async def describe(
     parts = _address(address)
     host = parts.hostname or ""
     where = f"device {host}"
-    refuse_metadata(host, where)
+    refuse_no_device(host, where)
     asking = Soap(where, username, password, timeout_s=call_timeout_s, check_tls=check_tls)
     try:
         async with asyncio.timeout(TOTAL_TIMEOUT_S), asking as soap:
@@ -172,7 +172,7 @@ class _Conversation:
                 "it has no media service (ONVIF profile S)", where=self._where, hint="add it by rtsp://"
             )
         host = parts.hostname or ""
-        refuse_metadata(host, self._where)
+        refuse_no_device(host, self._where)
         if same_form(host) not in self._own:
             raise ForeignHostError(
                 f"its media service is at another host, {host}",
@@ -210,7 +210,7 @@ class _Conversation:
         if parts is None:
             return "", f"its {kind} has no {schemes[0]}:// address", ()
         host = parts.hostname or ""
-        refuse_metadata(host, self._where)
+        refuse_no_device(host, self._where)
         if same_form(host) not in self._own:
             return "", f"its {kind} is at another host, {host}", (host,)
         url = without_userinfo(parts)
@@ -281,5 +281,5 @@ async def _own_hosts(host: str, where: str) -> set[str]:
         ) from None
     own = {same_form(host), *(same_form(str(answer[4][0])) for answer in answers)}
     for one in own:
-        refuse_metadata(one, where)
+        refuse_no_device(one, where)
     return own

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator, Iterator
-from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -34,12 +33,11 @@ from tocsin.core.errors import (
 )
 from tocsin.core.observation import CameraId, FrameInfo
 from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
-from tocsin.sources.addresses import refuse_no_camera
-from tocsin.sources.arrival import Arrivals
+from tocsin.sources.arrival import Arrivals, taken_at
 from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
 from tocsin.sources.lens import Due, Lens, Looks
 from tocsin.sources.trust import Trust, distrust
-from tocsin.sources.urls import without_secrets
+from tocsin.sources.urls import checked_url, without_secrets
 
 OPTIONS: Final = {
     "allowed_media_types": "video",
@@ -105,7 +103,7 @@ class RtspSource:
         address that no camera may have; and for authorities that cannot be read.
         """
         self._where = f"camera {camera} at {without_secrets(url)}"
-        self._url = _checked(url, self._where)
+        self._url = checked_url(url, "RTSP", PORTS, self._where)
         self._safe = urlsplit(url).scheme == "rtsps"
         self._trust = trust or Trust()
         self._options = {**OPTIONS, "rtsp_transport": "tcp" if self._safe else transport.value}
@@ -208,7 +206,7 @@ class RtspSource:
     def _frame(self, due: Due) -> Frame:
         picture = bgr(due.frame)
         height_px, width_px = picture.shape[:2]
-        at = self._clock.now() - timedelta(seconds=max(0.0, self._clock.monotonic_s() - due.at_s))
+        at = taken_at(self._clock, due.at_s)
         keyframe = bool(due.frame.key_frame)
         info = FrameInfo(self._camera, at, due.at_s, due.index, width_px, height_px, keyframe, due.skipped)
         return Frame(info, picture)
@@ -322,30 +320,6 @@ class RtspSource:
 
     def _undecodable(self, what: str) -> SourceCodecError:
         return SourceCodecError(what, where=self._where, hint="set the camera's stream to H.264")
-
-
-def _checked(url: str, where: str) -> str:
-    # Told apart by hand, as an exception of urlsplit's would show the URL.
-    try:
-        parts = urlsplit(url)
-        host, netloc = parts.hostname, parts.netloc
-        good = parts.scheme in PORTS and bool(host) and parts.port != 0
-    except ValueError:
-        host, netloc, good = None, "", False
-    if not good or host is None:
-        raise ConfigError(
-            "this is no RTSP address",
-            where=where,
-            hint="write rtsp://host:port/path or rtsps://host:port/path",
-        )
-    if "@" in netloc:
-        raise ConfigError(
-            "the URL has a user name or password in it",
-            where=where,
-            hint="give them as username and password, the password from the environment",
-        )
-    refuse_no_camera(host, where)
-    return url
 
 
 def _credentials(username: str | None, password: str | None, where: str) -> str:

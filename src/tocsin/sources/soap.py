@@ -31,7 +31,7 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.sources.hostile import checked_xml, shown
-from tocsin.sources.hosts import refuse_metadata, split_url
+from tocsin.sources.hosts import refuse_no_device, split_url
 
 _handlers = list(logging.getLogger().handlers)
 import onvif  # noqa: E402
@@ -60,7 +60,7 @@ class _CheckedResolver(aiohttp.ThreadedResolver):
     async def resolve(self, *args: Any, **kwargs: Any) -> Any:
         answers = await super().resolve(*args, **kwargs)
         for answer in answers:
-            refuse_metadata(answer["host"], str(answer["hostname"]))
+            refuse_no_device(answer["host"], str(answer["hostname"]))
         return answers
 
 

@@ -1,9 +1,14 @@
-"""Addresses of cameras without what nobody may read in a log or an error."""
+"""Addresses of cameras: checked, and without what nobody may read in a log or an error."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
+from urllib.parse import urlsplit
+
+from tocsin.core.errors import ConfigError
+from tocsin.sources.addresses import refuse_no_camera
 
 HIDDEN: Final = "***"
 
@@ -30,3 +35,28 @@ def without_secrets(url: str) -> str:
     if "@" in rest and not any(c.isspace() for c in url):  # one URL and nothing else: all up to its last @
         url = f"{scheme}{separator}{HIDDEN}@{rest.rpartition('@')[2]}"
     return _PARAMETER.sub(rf"\g<1>{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", url))
+
+
+def checked_url(url: str, protocol: str, schemes: Collection[str], where: str, *, good: bool = True) -> str:
+    """The URL of a camera. Raises ConfigError, which does not show it.
+
+    `good`: what whoever opens it makes of it; False refuses it.
+    """
+    # Told apart by hand, as an exception of urlsplit's would show the URL.
+    try:
+        parts = urlsplit(url)
+        host, netloc = parts.hostname, parts.netloc
+        good = good and parts.scheme in schemes and parts.port != 0
+    except ValueError:
+        host, netloc, good = None, "", False
+    if not good or not host:
+        ways = " or ".join(f"{scheme}://host:port/path" for scheme in schemes)
+        raise ConfigError(f"this is no {protocol} address", where=where, hint=f"write {ways}")
+    if "@" in netloc:
+        raise ConfigError(
+            "the URL has a user name or password in it",
+            where=where,
+            hint="give them as username and password, the password from the environment",
+        )
+    refuse_no_camera(host, where)
+    return url

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable, Generator, Iterator
-from datetime import timedelta
 from typing import Final
 
 import av.error
@@ -23,7 +22,7 @@ from tocsin.core.errors import (
 )
 from tocsin.core.observation import CameraId, FrameInfo
 from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
-from tocsin.sources.arrival import Arrivals
+from tocsin.sources.arrival import Arrivals, taken_at
 from tocsin.sources.decoding import Runs, bgr, has_decoder, open_device, video_stream
 from tocsin.sources.lens import Lens, Looks
 
@@ -114,8 +113,7 @@ class UsbSource:
                 for due in lens.take(packet, index, now_s):
                     picture = bgr(due.frame)
                     height_px, width_px = picture.shape[:2]
-                    passed_s = self._clock.monotonic_s() - due.at_s
-                    at = self._clock.now() - timedelta(seconds=max(0.0, passed_s))
+                    at = taken_at(self._clock, due.at_s)
                     yield Frame(
                         FrameInfo(
                             self._camera, at, due.at_s, due.index, width_px, height_px, True, due.skipped

@@ -160,17 +160,19 @@ class Supervisor:
 
         When it is over, those that are still silent count from there.
         """
-        live = [post for post in self._posts if not post.worker.progress.ended]
-        silent = {id(post): post.age_s(now_s) > post.silent_after_s for post in live}
-        untold = [post for post in live if post.silence.standing is None]
-        lost = sum(silent[id(post)] for post in untold)
+        live = [
+            (post, post.age_s(now_s) > post.silent_after_s)
+            for post in self._posts
+            if not post.worker.progress.ended
+        ]
+        untold = [silent for post, silent in live if post.silence.standing is None]
+        lost = sum(untold)
         blind = self._blind.hazard.enabled and at_once(lost, len(untold))
-        for post in live:
-            post.worker.figures.stalled(silent[id(post)])
-            post.held = blind and silent[id(post)] and post.silence.standing is None
+        for post, silent in live:
+            post.worker.figures.stalled(silent)
+            post.held = blind and silent and post.silence.standing is None
             if not post.held:
-                confidence = 1.0 if silent[id(post)] else 0.0
-                self._own_look(post.silence, post.address, Look(now_s, now, confidence))
+                self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
         why = f"{lost} of {len(untold)} cameras fell silent together"
         self._own_look(self._blind, self._own_address, Look(now_s, now, 1.0 if blind else 0.0), why)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.core.errors import ConfigError, SourceProtocolError
 from tocsin.sources.addresses import is_no_camera, refuse_no_camera
-from tocsin.sources.asking import checked_url, content_type, redirected
+from tocsin.sources.asking import content_type, http_url, redirected
 
 
 @pytest.mark.parametrize(
@@ -128,5 +128,5 @@ def test_content_types(value: str, kind: str, boundary: str) -> None:
 )
 def test_addresses_that_are_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        checked_url(url, "camera yard")
+        http_url(url, "camera yard")
     assert "secret" not in str(caught.value)
