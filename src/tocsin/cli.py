@@ -7,6 +7,7 @@ import getpass
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -15,7 +16,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tocsin import __version__, doctor, launch, wiring
+from tocsin import __version__, doctor, launch, wiring, wiring_watch
 from tocsin.cli_camera import camera_app
 from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
@@ -26,7 +27,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.logs import configure
 from tocsin.stores.sql import SqlStore
-from tocsin.terminal import ConfigOption, err, on_store, out
+from tocsin.terminal import ConfigOption, err, on_store, out, path_of
 from tocsin.terminal import config_of as _config
 from tocsin.watch.supervisor import no_core_dumps
 
@@ -106,13 +107,26 @@ def watch(
     if centre:
         section = site.watcher.model_copy(update={"centre": centre})
         site = site.model_copy(update={"watcher": section})
-    supervisor = wiring.build_watcher(site, secrets, ends=bool(sources))
+    again = threading.Event()
+    supervisor = wiring_watch.build_watcher(
+        site,
+        secrets,
+        once=bool(sources),
+        path=None if sources else path_of(config),
+        again=again,
+        log_json=log_json,
+    )
 
     def asked(_number: int, _frame: FrameType | None) -> None:
         supervisor.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, asked)
+
+    def changed(_number: int, _frame: FrameType | None) -> None:
+        again.set()
+
+    signal.signal(signal.SIGHUP, changed)
     supervisor.run()
 
 

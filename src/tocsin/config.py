@@ -118,6 +118,7 @@ class WatcherSection(Section):
     stare_s: float = Field(default=4.0, ge=1, le=60, allow_inf_nan=False)
     stare_share: float = Field(default=0.5, gt=0, le=1, allow_inf_nan=False)
     metrics: MetricsText = ""
+    readers: int = Field(default=0, ge=0, le=64)
 
 
 class Place(Section):

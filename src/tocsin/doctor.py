@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from tocsin import wiring
+from tocsin import wiring, wiring_eyes
 from tocsin.background import free_share
 from tocsin.config import Camera, Config, Secrets, camera_credentials
 from tocsin.config_models import ModelSection
@@ -174,11 +174,11 @@ async def _channels(config: Config, secrets: Secrets, clock: Clock) -> AsyncGene
 async def _model(section: ModelSection, config: Config) -> Finding:
     """Opens it as the watcher would; one from the hub is fetched and kept."""
     try:
-        model = await asyncio.to_thread(wiring.model_of, section, wiring.models_folder(config))
+        model = await asyncio.to_thread(wiring_eyes.model_of, section, wiring_eyes.models_folder(config))
     except TocsinError as error:
         return Finding("error", error.code, str(error))
     except OSError as error:
-        what = f"{error.filename or wiring.models_folder(config)}: {error.strerror or error}"
+        what = f"{error.filename or wiring_eyes.models_folder(config)}: {error.strerror or error}"
         return Finding("error", "data-dir", what, "mend the folder, or set [watcher] data_dir")
     return Finding("ok", "plug-in", str(model))
 
@@ -193,7 +193,7 @@ async def _camera(camera: Camera, clock: Clock) -> Finding:
             started_at=clock.now(),
             username=username,
             password=None if password is None else password.get_secret_value(),
-            reach=wiring.reach_of(camera),
+            reach=wiring_eyes.reach_of(camera),
         )
         try:
             frame = next(iter(source.frames()), None)

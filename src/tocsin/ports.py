@@ -39,12 +39,14 @@ class Frame:
 
     It belongs to whoever looks at it: the eye paints the camera's masks into it before any detector sees
     it. `zones` are those of the camera. A detector that would name only the surest place of a hazard goes
-    by them, so that an ignored furnace does not stand before a fire beside it.
+    by them, so that an ignored furnace does not stand before a fire beside it. `cpu_s` is what other threads
+    than the taker's have spent on it.
     """
 
     info: FrameInfo
     picture: Picture
     zones: Zones = NO_ZONES
+    cpu_s: float = 0.0
 
 
 class Gaze(Protocol):

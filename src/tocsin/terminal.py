@@ -27,10 +27,14 @@ ConfigOption = Annotated[
 
 def config_of(path: Path | None) -> Config:
     """The file that was named, else tocsin.toml in this folder, else the defaults."""
-    if path is not None:
-        return load(path)
+    found = path_of(path)
+    return load(found) if found is not None else from_values({}, "defaults")
+
+
+def path_of(path: Path | None) -> Path | None:
+    """The file that `config_of` reads, if any."""
     default = Path("tocsin.toml")
-    return load(default) if default.exists() else from_values({}, "defaults")
+    return path or (default if default.exists() else None)
 
 
 def on_store(site: Config, act: launch.Act) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from tests.support.cli import Cli
 from tests.support.hub import COMMIT, Hub
 from tests.support.onnx_models import one_operator, yolo
+from tests.support.running import until
 from tests.support.watching import AT_ONCE, a_frame, an_address, looks
 
 from tocsin.clocks import SystemClock
@@ -24,7 +25,8 @@ from tocsin.detectors.onnx import OnnxDetector
 from tocsin.doctor import Finding, examine
 from tocsin.launch import write_config
 from tocsin.scenes import CalmScene, write_video
-from tocsin.wiring import Detectors, build_watcher, eye_of
+from tocsin.wiring_eyes import Detectors, eye_of
+from tocsin.wiring_watch import build_watcher
 
 PEOPLE = {"names": "{0: 'fire', 1: 'person'}"}
 SECRETS = Secrets.model_construct(
@@ -177,24 +179,23 @@ class TestHub:
             assert found.level == "error"
 
 
-def test_a_model_beside_a_film_is_watched_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_beside_a_film_is_watched_through(tmp_path: Path) -> None:
     """From the file to the end of the film, as `tocsin watch` does it; nobody answers at the centre."""
     film = write_video(tmp_path / "calm.mkv", CalmScene(), 3.0, fps=5.0)
     camera = {"id": "cam-1", "source": str(film), "detectors": ["model:yard"]} | {
         "patrol_looks_per_s": 5.0,
     }
     config = _config(tmp_path, _on_disk(tmp_path, yolo()), camera=[camera])
-    eyes: list[Any] = []
-    build: Callable[..., Any] = eye_of
-
-    def kept(*args: Any) -> Any:
-        eyes.append(build(*args))
-        return eyes[-1]
-
-    monkeypatch.setattr("tocsin.wiring.eye_of", kept)
-    supervisor = build_watcher(config, SECRETS, ends=True)
-    for post in supervisor._posts:  # pyright: ignore[reportPrivateUsage]
-        post.worker.start()
-        assert post.worker.join(60)
-        assert post.worker.progress.looks > 5
-    assert eyes[0].failing == ""
+    supervisor = build_watcher(config, SECRETS, once=True)
+    running = threading.Thread(target=supervisor.run)
+    running.start()
+    try:
+        until(lambda: supervisor.heartbeat().cameras[0].limit_s is None, "the film was watched to its end")
+        (camera_now,) = supervisor.heartbeat().cameras
+        assert (camera_now.error, camera_now.looks > 5) == ("the recording has ended", True)
+        (report,) = supervisor.report().cameras
+        assert (report.looks.failures, report.troubles) == ((), ())
+    finally:
+        supervisor.stop()
+        running.join(30)
+    assert not running.is_alive()

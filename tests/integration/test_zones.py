@@ -73,7 +73,7 @@ class Watcher:
         )
         self._client = CentreClient(url, SecretStr(token))
         self._spool = Spool(folder / "spool.sqlite")
-        asked = Asked(self._client, self.kept, {camera: self.eye.still})
+        asked = Asked(self._client, self.kept, lambda _camera: self.eye.still())
         self._sender = Sender(self._spool, self._client, self.heartbeat, threading.Event(), asked=asked)
 
     def heartbeat(self) -> Heartbeat:

@@ -13,7 +13,7 @@ from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CameraId, CapStatus, PlaceId, SourceKind
 from tocsin.watch.eye import Address
 from tocsin.watch.rules import rule_for
-from tocsin.wiring import Detectors, eye_of
+from tocsin.wiring_eyes import Detectors, eye_of
 
 CATALOGUE = Catalogue()
 ADDRESS = Address(SourceKind.CAMERA, "gate", PlaceId("gate"), CapStatus.ACTUAL)

@@ -11,7 +11,7 @@ from tocsin.core.errors import ConfigError
 from tocsin.sources.http import Stream
 from tocsin.sources.rtsp import Transport
 from tocsin.sources.trust import Trust
-from tocsin.wiring import reach_of
+from tocsin.wiring_eyes import reach_of
 
 
 def camera(**keys: object) -> Camera:

@@ -10,7 +10,7 @@ from tocsin.config import Camera, Config, from_values
 from tocsin.core.errors import ConfigError
 from tocsin.core.gauge import Point
 from tocsin.core.hazards import Catalogue
-from tocsin.wiring import Detectors
+from tocsin.wiring_eyes import Detectors
 
 CAMERA = '[[camera]]\nid = "weir"\nsource = "weir.mp4"\n'
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin import wiring
+from tocsin import wiring_eyes
 from tocsin.core.hazards import Catalogue
 from tocsin.ports import Detector
 
@@ -119,9 +119,9 @@ def test_invariant_3_the_search_looks_at_the_whole_source() -> None:
     assert len(FILES) > 60
 
 
-@pytest.mark.parametrize("name", sorted(wiring._DETECTORS))  # pyright: ignore[reportPrivateUsage]
+@pytest.mark.parametrize("name", sorted(wiring_eyes._DETECTORS))  # pyright: ignore[reportPrivateUsage]
 def test_invariant_3_every_detector_that_we_ship_speaks_of_hazards_only(name: str) -> None:
-    detector: Detector = wiring._DETECTORS[name]()  # pyright: ignore[reportPrivateUsage]
+    detector: Detector = wiring_eyes._DETECTORS[name]()  # pyright: ignore[reportPrivateUsage]
     hazards = Catalogue().require_labels(detector.name, detector.labels)
     assert {str(hazard.code) for hazard in hazards} == set(detector.labels)
     assert all(hazard.raised_by.detector for hazard in hazards)

@@ -23,7 +23,7 @@ from tocsin.evaluate.results import ClipResult, Failed, StillResult
 from tocsin.evaluate.score import Outcome
 from tocsin.ports import Rates
 from tocsin.watch.scheduler import Budget
-from tocsin.wiring import Detectors
+from tocsin.wiring_eyes import Detectors
 
 _Item = TypeVar("_Item")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tocsin.core.errors import ConfigError
 from tocsin.core.observation import CameraId
 from tocsin.ports import PATROL, Clock, Gaze, Rates, Source
+from tocsin.sources.draining import Draining
 from tocsin.sources.file import FileSource
 from tocsin.sources.folder import FolderSource
 from tocsin.sources.http import HttpSource, Stream
@@ -51,15 +52,18 @@ def open_source(
     """The source for an address: `rtsp(s)://` and `http(s)://` are cameras, `/dev/videoN` is a USB camera,
     anything else without a scheme a file or a folder of files.
 
-    Nothing is opened yet. `gaze` tells it at any time how closely to look. `started_at`, `loop` and `pace`
-    are for files and folders, the credentials and `reach` for cameras.
+    Nothing is opened yet. Cameras are read by a thread of their own, named after them. `gaze` tells it at any
+    time how closely to look. `started_at`, `loop` and `pace` are for files and folders, the credentials and
+    `reach` for cameras.
     Raises ConfigError for another scheme, and for a camera's URL that is not well formed.
     """
     scheme, separator, _ = address.partition("://")
     reach = reach or Reach()
+    thread_name = f"camera-{camera}"
     if not separator:
         if is_device(address):
-            return UsbSource(camera, address, clock=clock, rates=rates, gaze=gaze)
+            usb = UsbSource(camera, address, clock=clock, rates=rates, gaze=gaze)
+            return Draining(usb, gaze, thread_name)
         path = Path(address)
         kind = FolderSource if path.is_dir() else FileSource
         return kind(
@@ -74,7 +78,7 @@ def open_source(
         )
     match scheme.lower():
         case "rtsp" | "rtsps":
-            return RtspSource(
+            rtsp = RtspSource(
                 camera,
                 address,
                 clock=clock,
@@ -85,6 +89,7 @@ def open_source(
                 rates=rates,
                 gaze=gaze,
             )
+            return Draining(rtsp, gaze, thread_name)
         case "http" | "https":
             return HttpSource(
                 camera,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
@@ -22,7 +23,8 @@ KEEP_PICTURES = 64
 class Emitter:
     """Puts edges and pictures into the spool in order; safe for all threads of a watcher."""
 
-    def __init__(self, spool: Spool, ring: threading.Event) -> None:
+    def __init__(self, spool: Spool, ring: Callable[[], None]) -> None:
+        """`ring` wakes whoever sends what was spooled."""
         self._spool = spool
         self._ring = ring
         self._lock = threading.Lock()
@@ -46,6 +48,7 @@ class Emitter:
             self._edges.extend(seen.edges)
             self._pictures.extend(seen.pictures)
         self.flush()
+        self._ring()
 
     def flush(self) -> int:
         """Tries what waits in memory; returns how much still does."""
@@ -60,6 +63,4 @@ class Emitter:
                     self._pictures.popleft()
             except StoreError as error:
                 log.error("spool-failed", code=error.code, error=str(error), kept=len(self._edges))
-            waiting = len(self._edges) + len(self._pictures)
-        self._ring.set()
-        return waiting
+            return len(self._edges) + len(self._pictures)

@@ -60,6 +60,21 @@ class Watched:
     def __post_init__(self) -> None:
         self.rule = rule_for(self.hazard, self.enter)
 
+    def resume(self, edge: Edge) -> None:
+        """Goes on from an edge that stood when an earlier reader of the camera died."""
+        known = Change(
+            edge.kind,
+            edge.captured_at,
+            edge.since,
+            edge.confidence,
+            edge.hits,
+            edge.frames,
+            edge.region,
+            edge.reason,
+            edge.steady,
+        )
+        self.track, self.standing = Track(confirmed=known), edge
+
     def look(self, look: Look) -> Change | None:
         self.track, change = step(self.rule, self.track, look)
         return change
@@ -105,8 +120,11 @@ class Eye:
         catalogue: Catalogue,
         thresholds: Mapping[str, float] | None = None,
         zones: Callable[[], Zones] = lambda: NO_ZONES,
+        standing: Sequence[Edge] = (),
     ) -> None:
         """`thresholds` are this camera's own, by hazard; `zones` tells those of now, at each look.
+
+        `standing` stood when an earlier reader of the camera died: it goes on standing until looks clear it.
 
         Raises ForeignLabelError for a detector with a label outside the catalogue (invariant 3), and
         ConfigError for a threshold of a hazard that none of the detectors looks for.
@@ -130,6 +148,10 @@ class Eye:
                 hint="take it out, or add the detector",
             )
         self._failing = Watched(catalogue.get(DETECTOR_FAILED))
+        for edge in standing:
+            watched = self._failing if edge.hazard == DETECTOR_FAILED else self._watched.get(edge.hazard)
+            if watched is not None:
+                watched.resume(edge)
         self._zones_now = zones
         self._zones = zones()
         self.ignored = 0

@@ -135,15 +135,15 @@ class _Costs:
 
 
 class Figures:
-    """Counted by the camera's thread and the supervisor, read by anybody. One short lock for each."""
+    """Counted by the camera's thread, read by anybody. One short lock for each."""
 
     def __init__(self, began_s: float) -> None:
         self._lock = threading.Lock()
         self._began_s = self._seen_s = began_s
         self._looked, self._left_out = Minute(began_s), Minute(began_s)
         self._decode, self._detect = _Costs(), _Costs()
-        self._looks = self._skipped = self._stares = self._stalls = self._reconnects = 0
-        self._staring = self._stalled = False
+        self._looks = self._skipped = self._stares = self._reconnects = 0
+        self._staring = False
         self._failing = ""
         self._failures: Counter[str] = Counter()
 
@@ -185,13 +185,6 @@ class Figures:
             self._failures[code] += 1
             self._failing = code
 
-    def stalled(self, silent: bool) -> None:
-        """Whether there was no analysed frame for longer than its limit; each beginning is one stall."""
-        with self._lock:
-            if silent and not self._stalled:
-                self._stalls += 1
-            self._stalled = silent
-
     def read(self, now_s: float) -> LookFigures:
         with self._lock:
             decode, detect = self._decode.copy(), self._detect.copy()
@@ -202,7 +195,6 @@ class Figures:
                 skipped=self._skipped,
                 skipped_last_minute=self._left_out.total(now_s),
                 stares=self._stares,
-                stalls=self._stalls,
                 reconnects=self._reconnects,
                 failing=self._failing,
                 failures=tuple(sorted(self._failures.items())),

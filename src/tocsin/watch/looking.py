@@ -15,7 +15,7 @@ from tocsin.watch.scheduler import Glance, Stares
 class Looked:
     """One frame and what came of it; `staring`: it was asked for by a stare.
 
-    `cpu_s`: this thread's CPU time since the look before was told, decoding and detectors included;
+    `cpu_s`: CPU time since the look before was told, decoding (in whatever thread) and detectors included;
     `detect_cpu_s`: the part of it that the detectors took, with what is remembered for evidence.
     """
 
@@ -46,7 +46,7 @@ def looks(
         staring = stares.staring(camera)
         seen = eye.look(frame)
         begun_s, spent_s = spent_s, cpu_s()
-        took_s = spent_s - begun_s
+        took_s = spent_s - begun_s + frame.cpu_s
         yield Looked(frame, seen, staring, took_s, spent_s - decoded_s)
         info = frame.info
         stares.looked(camera, Glance(info.clock_s, seen.suspicion, seen.decided, took_s, info.skipped))

@@ -1,6 +1,6 @@
 """Who is stared at, and when: a few cameras at a time, the longest and worst suspicious first.
 
-A patrol is cheap, a stare costs about five times as much. So the stares of one watcher share a
+A patrol is cheap, a stare costs about five times as much. So the stares of one reader share a
 budget of CPU, measured and not guessed; all the rest of the machine belongs to the patrols, which
 never ask here whether they may look.
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 import statistics
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -28,6 +29,7 @@ from typing import Final
 from tocsin.core.observation import CameraId
 from tocsin.core.sight import Looking
 from tocsin.ports import Gaze, Rates
+from tocsin.watch.tally import KEPT_VERDICTS, WINDOW_S, Tally, looking_of
 
 SUSPICIOUS: Final = 0.3
 """Suspicion from here on asks for a stare; 0.5 is a hit of its rule (see `eye.suspicion_of`)."""
@@ -58,10 +60,6 @@ FADES: Final = 0.9
 LOST_S: Final = 10.0
 """A stare of which nothing was heard for so long (its camera hangs) no longer counts."""
 
-WINDOW_S: Final = 60.0
-"""The rates are measured over the last one to two of these."""
-
-KEPT_VERDICTS: Final = 200
 MOST_GAP_S: Final = 10.0
 """A longer time without a look is an outage, and neither patrol nor stare."""
 
@@ -138,12 +136,17 @@ class Schedule:
         self._now_s = -inf
         self._stares = 0
         self._skipped = 0
-        self._verdicts: deque[float] = deque(maxlen=KEPT_VERDICTS)
+        self._verdicts: deque[tuple[float, float]] = deque(maxlen=KEPT_VERDICTS)
         self._window = self._before = _Window(-inf)
 
     def add(self, camera: CameraId, *, patrols: bool = True) -> None:
         """`patrols`: false for a camera that is looked at closely all the time, and is never stared at."""
         self._posts[camera] = _Post(patrols)
+
+    def remove(self, camera: CameraId) -> None:
+        """Forgets the camera; what it cost still tells what a stare costs others."""
+        self._end(self._posts.pop(camera))
+        self._grant()
 
     def staring(self, camera: CameraId) -> bool:
         return self._posts[camera].granted
@@ -170,26 +173,26 @@ class Schedule:
         self._ask(post, glance)
         self._grant()
 
-    def figures(self) -> Looking:
+    def tally(self) -> Tally:
         """How it has gone so far."""
-        rates = {
-            mode: (self._window.looks[mode] + self._before.looks[mode]) / seconds
-            if (seconds := self._window.seconds[mode] + self._before.seconds[mode])
-            else 0.0
-            for mode in (False, True)
-        }
-        verdicts = tuple(self._verdicts)
-        return Looking(
-            patrol_looks_per_s=round(rates[False], 2),
-            stare_looks_per_s=round(rates[True], 2),
+
+        def both(of: Callable[[_Window], Mapping[bool, float]], mode: bool) -> float:
+            return of(self._window)[mode] + of(self._before)[mode]
+
+        return Tally(
+            patrol_looks=both(lambda one: one.looks, False),
+            patrol_s=both(lambda one: one.seconds, False),
+            stare_looks=both(lambda one: one.looks, True),
+            stare_s=both(lambda one: one.seconds, True),
             queue=sum(post.asked_s is not None for post in self._posts.values()),
             staring=sum(post.granted for post in self._posts.values()),
             stares=self._stares,
             skipped=self._skipped,
-            verdict_last_s=round(verdicts[-1], 1) if verdicts else None,
-            verdict_median_s=round(statistics.median(verdicts), 1) if verdicts else None,
-            verdict_max_s=round(max(verdicts), 1) if verdicts else None,
+            verdicts=tuple(self._verdicts),
         )
+
+    def figures(self) -> Looking:
+        return looking_of([self.tally()])
 
     def _count(self, post: _Post, glance: Glance) -> None:
         self._now_s = max(self._now_s, glance.at_s)
@@ -224,7 +227,7 @@ class Schedule:
 
     def _decide(self, post: _Post, at_s: float) -> None:
         """An alarm was confirmed, in a stare or on patrol: that is the verdict."""
-        self._verdicts.append(0.0 if post.spell_at_s is None else at_s - post.spell_at_s)
+        self._verdicts.append((at_s, 0.0 if post.spell_at_s is None else at_s - post.spell_at_s))
         self._end(post)
         post.spell_at_s = post.asked_s = None
         post.suspicion = post.judged = post.cool_s = post.cool_until_s = 0.0
@@ -236,7 +239,7 @@ class Schedule:
         if calm_s < GONE_S and at_s - post.stare_at_s < self._budget.stare_s:
             return
         if post.spell_at_s is not None:
-            self._verdicts.append(at_s - post.spell_at_s)
+            self._verdicts.append((at_s, at_s - post.spell_at_s))
         self._end(post)
         post.judged = max(post.judged, post.suspicion)
         post.ended_at_s = at_s
@@ -286,7 +289,7 @@ class Schedule:
 
 
 class Stares:
-    """The one schedule of a watcher, for all its cameras' threads."""
+    """The one schedule of a reader, for all its cameras' threads."""
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._schedule = Schedule(budget or Budget())
@@ -312,9 +315,17 @@ class Stares:
         with self._lock:
             self._schedule.looked(camera, glance)
 
-    def figures(self) -> Looking:
+    def remove(self, camera: CameraId) -> None:
+        """Forgets a camera whose thread has ended."""
         with self._lock:
-            return self._schedule.figures()
+            self._schedule.remove(camera)
+
+    def tally(self) -> Tally:
+        with self._lock:
+            return self._schedule.tally()
+
+    def figures(self) -> Looking:
+        return looking_of([self.tally()])
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,13 @@ class SpoolCounts:
 
 
 class Spool:
-    """One SQLite file, shared by the threads of one watcher."""
+    """One SQLite file, shared by the threads and readers of one watcher."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises StoreError when the file cannot be opened as a spool."""
+    def __init__(self, path: Path, *, reoffer: bool = True) -> None:
+        """`reoffer`: what the centre refused is offered once more, for it may have been mended.
+
+        Raises StoreError when the file cannot be opened as a spool.
+        """
         self._path = path
         self._lock = threading.Lock()
         try:
@@ -82,8 +85,8 @@ class Spool:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-            # What was refused is offered once more: the centre, or what stands before it, may be mended.
-            self._db.execute("UPDATE items SET refused = NULL")
+            if reoffer:
+                self._db.execute("UPDATE items SET refused = NULL")
         except sqlite3.Error as error:
             self._db.close()
             raise self._explained(error) from None

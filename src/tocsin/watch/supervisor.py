@@ -1,4 +1,4 @@
-"""The watcher as a whole: its cameras' workers, its own eyes on their silence, its heartbeat."""
+"""The watcher as a whole: its readers, its own eyes on their cameras' silence, its heartbeat."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ import structlog
 
 from tocsin.core.errors import StoreError
 from tocsin.core.hazards import Catalogue, Signal
-from tocsin.core.observation import CapStatus, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import CameraId, CapStatus, EdgeKind, PlaceId, SourceKind
 from tocsin.core.persistence import Look
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Heartbeat, Sight, ZoneHealth
+from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports import Clock
 from tocsin.watch.blindness import at_once
+from tocsin.watch.crew import Crew
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
 from tocsin.watch.figures import CameraReport, WatcherReport
 from tocsin.watch.load import LoadMeter, Sample, cores, headroom, sample
-from tocsin.watch.scheduler import Stares
+from tocsin.watch.orders import CameraTold
 from tocsin.watch.sender import Sender
 from tocsin.watch.serving import MetricsServer
 from tocsin.watch.spool import Spool
-from tocsin.watch.worker import CameraWorker
+from tocsin.watch.worker import Progress
 from tocsin.watch.zones import KeptZones
 
 log = structlog.get_logger()
@@ -36,44 +38,73 @@ SILENT_AFTER_S = 5.0
 """No analysed frame for this long is silence; the hazard's on-delay comes on top."""
 TELL_S = 60.0
 """How often the log says how the looks are spread."""
-STOP_WITHIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One camera that is to be watched.
+
+    `recipe` is for whoever reads it: another one, and the camera is begun anew. `silent_after_s`: no analysed
+    frame for so long is silence.
+    """
+
+    camera: CameraId
+    name: str
+    address: Address
+    silent_after_s: float
+    recipe: object = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
 class Post:
-    """One camera: its worker, its names, and the watch over its silence."""
+    """One camera, what its reader last told, and the watch over its silence."""
 
-    worker: CameraWorker
-    name: str
-    address: Address
-    silent_after_s: float
+    placed: Placed
     began_s: float
     silence: Watched
+    told: CameraTold = field(default_factory=lambda: CameraTold(Progress()))
     held: bool = False
     """Silent with nearly all the others: told as one trouble, and not as its own."""
-    health: CameraHealth | None = field(default=None)
+    stalled: bool = False
+    stalls: int = 0
+    seen_s: float | None = None
+    seen_at: datetime | None = None
+    """The last analysed frame, whichever reader has looked at it."""
+
+    def hear(self, told: CameraTold) -> None:
+        self.told = told
+        if told.progress.last_look_clock_s is not None:
+            self.seen_s, self.seen_at = told.progress.last_look_clock_s, told.progress.last_look_at
 
     def age_s(self, now_s: float) -> float:
         """Since the last analysed frame, or since the beginning if there was none."""
-        seen_s = self.worker.progress.last_look_clock_s
-        return now_s - (self.began_s if seen_s is None else seen_s)
+        return now_s - (self.began_s if self.seen_s is None else self.seen_s)
+
+    def stall(self, silent: bool) -> None:
+        """Each beginning of a silence is one stall."""
+        self.stalls += silent and not self.stalled
+        self.stalled = silent
+
+    @property
+    def ended(self) -> bool:
+        return self.told.progress.ended
 
     @property
     def limit_s(self) -> float | None:
-        return None if self.worker.progress.ended else self.silent_after_s
+        return None if self.ended else self.placed.silent_after_s
 
 
 class Supervisor:
-    """Owns the threads of one watcher. The tick runs in the caller's thread."""
+    """Owns the readers and threads of one watcher. The tick runs in the caller's thread."""
 
     def __init__(
         self,
         name: str,
-        posts: Sequence[tuple[CameraWorker, str, Address, float]],
+        placed: Sequence[Placed],
+        crew: Crew,
         catalogue: Catalogue,
         spool: Spool,
         emitter: Emitter,
-        stares: Stares,
         make_sender: Callable[[Callable[[], Heartbeat]], Sender],
         clock: Clock,
         *,
@@ -82,28 +113,29 @@ class Supervisor:
         make_metrics: Callable[[Callable[[], WatcherReport]], MetricsServer] | None = None,
         load_sample: Callable[[], Sample] = sample,
         zones: KeptZones | None = None,
+        changed: Callable[[], Sequence[Placed] | None] = lambda: None,
     ) -> None:
-        """`make_metrics`: who serves what `report` says, if anybody is to."""
+        """`make_metrics`: who serves what `report` says, if anybody is to.
+
+        `changed` is asked at each tick: which cameras are to be watched from now on, if others than before.
+        """
         self._name = name
         self._zones = zones
         self._catalogue = catalogue
         self._spool = spool
         self._emitter = emitter
-        self._stares = stares
+        self._crew = crew
+        self._changed = changed
         self._told_s = clock.monotonic_s()
         self._clock = clock
         self._disk_free_share = disk_free_share
         self._disk = Watched(catalogue.get("disk-low"))
         self._blind = Watched(catalogue.get("cameras-silent"))
         self._own_address = Address(SourceKind.SYSTEM, f"watcher {name}", PlaceId(f"watcher {name}"), status)
-        began_s = clock.monotonic_s()
-        silent = catalogue.get("camera-silent")
-        self._posts = [
-            Post(worker, shown, address, silent_after_s, began_s, Watched(silent))
-            for worker, shown, address, silent_after_s in posts
-        ]
+        self._posts: tuple[Post, ...] = ()
         self._load_sample = load_sample
         self._meter = LoadMeter(cores())
+        self._take(placed)
         self._metrics = make_metrics(self.report) if make_metrics is not None else None
         self._sender = make_sender(self.heartbeat)
         self._stop = threading.Event()
@@ -114,8 +146,7 @@ class Supervisor:
         Returns whether all ended by themselves.
         """
         no_core_dumps()
-        for post in self._posts:
-            post.worker.start()
+        self._crew.start()
         self._sender.start()
         if self._metrics is not None:
             self._metrics.start()
@@ -123,13 +154,30 @@ class Supervisor:
         try:
             while not self._stop.wait(TICK_S):
                 self._guarded_tick()
-                if all(post.worker.progress.ended for post in self._posts):
+                if self._posts and all(post.ended for post in self._posts):
                     ended = self._drained()
                     if ended:
                         break
         finally:
             self._end()
         return ended
+
+    def _take(self, placed: Sequence[Placed]) -> None:
+        """Watches these from now on; whoever is among them already keeps its silence and its last look."""
+        before = {post.placed.camera: post for post in self._posts}
+        posts: list[Post] = []
+        for one in placed:
+            post = before.get(one.camera)
+            if post is None:
+                silence = Watched(self._catalogue.get("camera-silent"))
+                post = Post(one, self._clock.monotonic_s(), silence)
+            post.placed = one
+            posts.append(post)
+        self._posts = tuple(posts)
+        self._crew.take({one.camera: one.recipe for one in placed}, self._zones_of)
+
+    def _zones_of(self, camera: CameraId) -> Zones:
+        return self._zones.of(camera) if self._zones is not None else NO_ZONES
 
     def stop(self) -> None:
         """Asks the watcher to end; safe from a signal handler."""
@@ -145,15 +193,32 @@ class Supervisor:
     def tick(self) -> None:
         """Looks after every camera's silence and the disk; none of it depends on a camera's thread."""
         self._emitter.flush()
-        self._meter.take(self._load_sample())
         now_s, now = self._clock.monotonic_s(), self._clock.now()
+        self._look_after_readers(now_s)
+        load = self._load_sample()
+        self._meter.take(replace(load, cpu_s=load.cpu_s + self._crew.cpu_s))
         self._look_after_silence(now_s, now)
         free = self._disk_free_share()
         if now_s - self._told_s >= TELL_S:
             self._told_s = now_s
-            log.info("looking", cameras=len(self._posts), **asdict(self._stares.figures()))
+            log.info("looking", cameras=len(self._posts), **asdict(self._crew.looking()))
         confidence = 1.0 if free < DISK_LOW_SHARE else 0.6 if free < DISK_CLEAR_SHARE else 0.0
         self._own_look(self._disk, self._own_address, Look(now_s, now, confidence))
+
+    def _look_after_readers(self, now_s: float) -> None:
+        try:
+            changed = self._changed()
+            if changed is not None:
+                self._take(changed)
+            self._crew.draw(self._zones_of)
+            self._crew.turn(now_s)
+        except Exception:
+            # No more processes to be had, say: all the more the silence must be told.
+            log.exception("readers-failed")
+        told = self._crew.told()
+        for post in self._posts:
+            if (news := told.get(post.placed.camera)) is not None:
+                post.hear(news)
 
     def _look_after_silence(self, now_s: float, now: datetime) -> None:
         """Silence of nearly all at once is one trouble, and not one for each: no own silence is counted then.
@@ -161,18 +226,18 @@ class Supervisor:
         When it is over, those that are still silent count from there.
         """
         live = [
-            (post, post.age_s(now_s) > post.silent_after_s)
+            (post, post.limit_s is not None and post.age_s(now_s) > post.limit_s)
             for post in self._posts
-            if not post.worker.progress.ended
+            if not post.ended
         ]
         untold = [silent for post, silent in live if post.silence.standing is None]
         lost = sum(untold)
         blind = self._blind.hazard.enabled and at_once(lost, len(untold))
         for post, silent in live:
-            post.worker.figures.stalled(silent)
+            post.stall(silent)
             post.held = blind and silent and post.silence.standing is None
             if not post.held:
-                self._own_look(post.silence, post.address, Look(now_s, now, 1.0 if silent else 0.0))
+                self._own_look(post.silence, post.placed.address, Look(now_s, now, 1.0 if silent else 0.0))
         why = f"{lost} of {len(untold)} cameras fell silent together"
         self._own_look(self._blind, self._own_address, Look(now_s, now, 1.0 if blind else 0.0), why)
 
@@ -185,7 +250,7 @@ class Supervisor:
             spooled=counts.waiting,
             refused=counts.refused,
             disk_free_share=self._disk_free_share(),
-            looking=self._stares.figures(),
+            looking=self._crew.looking(),
         )
 
     def report(self) -> WatcherReport:
@@ -202,38 +267,37 @@ class Supervisor:
             free = self._disk_free_share()
         load = self._meter.load
         room = headroom(load, seeing, behind=behind)
-        return WatcherReport(self._name, cameras, self._stares.figures(), load, room, spooled, refused, free)
+        return WatcherReport(self._name, cameras, self._crew.looking(), load, room, spooled, refused, free)
 
     def _camera_report(self, post: Post, now_s: float) -> CameraReport:
-        eye, silent = post.worker.eye, post.silence.standing
-        standing = (*eye.standing, *([silent] if silent else []))
+        silent = post.silence.standing
+        standing = (*post.told.standing, *([silent] if silent else []))
         troubles = tuple(e.hazard for e in standing if self._catalogue.get(e.hazard).signal is Signal.TROUBLE)
-        looks = replace(post.worker.figures.read(now_s), age_s=max(0.0, post.age_s(now_s)))
-        return CameraReport(eye.camera, self._sight(post), post.limit_s, looks, troubles)
+        looks = replace(post.told.looks, age_s=max(0.0, post.age_s(now_s)), stalls=post.stalls)
+        return CameraReport(post.placed.camera, self._sight(post), post.limit_s, looks, troubles)
 
     def _sight(self, post: Post) -> Sight:
-        progress = post.worker.progress
-        if post.silence.standing is not None or post.held or progress.ended:
+        if post.silence.standing is not None or post.held or post.ended:
             return Sight.SILENT
-        if progress.last_look_at is None:
+        if post.seen_s is None:
             return Sight.STARTING
-        return Sight.TROUBLE if post.worker.eye.troubled else Sight.SEEING
+        return Sight.TROUBLE if post.told.troubled else Sight.SEEING
 
     def _health(self, post: Post) -> CameraHealth:
-        progress, eye = post.worker.progress, post.worker.eye
-        zones = self._zones.health(eye.camera, eye.ignored) if self._zones else ZoneHealth()
+        placed, told = post.placed, post.told
+        zones = self._zones.health(placed.camera, told.ignored) if self._zones else ZoneHealth()
         silent = post.silence.standing
         return CameraHealth(
-            camera=eye.camera,
-            name=post.name,
-            place=post.address.place,
+            camera=placed.camera,
+            name=placed.name,
+            place=placed.address.place,
             sight=self._sight(post),
-            last_look_at=progress.last_look_at,
-            looks=progress.looks,
+            last_look_at=post.seen_at,
+            looks=told.progress.looks,
             error="the recording has ended"
-            if progress.ended
-            else progress.error or eye.failing or zones.error,
-            standing=(*eye.standing, *([silent] if silent else [])),
+            if post.ended
+            else told.progress.error or told.failing or zones.error,
+            standing=(*told.standing, *([silent] if silent else [])),
             since_look_s=round(max(0.0, post.age_s(self._clock.monotonic_s())), 1),
             limit_s=post.limit_s,
             zones=zones,
@@ -252,15 +316,11 @@ class Supervisor:
         self._emitter.emit(Seen(edges=(edge,)))
 
     def _drained(self) -> bool:
-        return self._emitter.flush() == 0 and self._spool.counts().waiting == 0
+        waiting = self._emitter.flush() + self._crew.unspooled()
+        return waiting == 0 and self._spool.counts().waiting == 0
 
     def _end(self) -> None:
-        for post in self._posts:
-            post.worker.stop()
-        for post in self._posts:
-            # Joined, not daemons: a decoder's thread that is torn down at exit crashes the process.
-            if not post.worker.join(STOP_WITHIN_S):
-                log.error("camera-will-not-stop", camera=post.worker.eye.camera)
+        self._crew.stop()
         self._emitter.flush()
         self._sender.stop()
         if self._metrics is not None:

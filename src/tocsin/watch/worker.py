@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 
 from tocsin.core.errors import SourceError
+from tocsin.core.observation import CameraId
 from tocsin.ports import Clock, Source
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
@@ -41,6 +42,11 @@ class Progress:
     ended: bool = False
 
 
+def thread_name(camera: CameraId) -> str:
+    """What every thread is called that works for that camera: a crash is told by it whose it was."""
+    return f"camera-{camera}"
+
+
 class CameraWorker:
     """Runs in a thread of its own; no other camera waits for it, whatever happens in it."""
 
@@ -66,7 +72,7 @@ class CameraWorker:
         self._ends = ends
         self._jitter = jitter
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"camera-{eye.camera}")
+        self._thread = threading.Thread(target=self._run, name=thread_name(eye.camera))
 
     def start(self) -> None:
         self._thread.start()

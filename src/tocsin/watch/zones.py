@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final, cast
 import structlog
 
 from tocsin.core.errors import TocsinError
+from tocsin.core.observation import CameraId
 from tocsin.core.sight import ZoneHealth
 from tocsin.core.zone_text import text_of
 from tocsin.core.zones import NO_ZONES, Zones
@@ -25,6 +27,7 @@ from tocsin.wire import zones_codec
 log = structlog.get_logger()
 
 _NEW: Final = 200
+_NOTHING_TOLD: Final = '{"cameras": {}}'
 
 MOST_STILLS: Final = 4
 """Stills that are sent after one heartbeat: each may take a second, and the next heartbeat waits for it."""
@@ -39,8 +42,12 @@ class _Camera:
     error: str = ""
 
 
+_GONE: Final = _Camera(NO_ZONES)
+"""A camera that the configuration has no more; a heartbeat may still be speaking of it."""
+
+
 class KeptZones:
-    """Asked by every camera's thread; changed by one."""
+    """Asked by any thread; changed by the heart's, and by the supervisor's when cameras change."""
 
     def __init__(self, path: Path, fixed: Mapping[str, Zones]) -> None:
         """`fixed` are those of the file, by camera: they are always applied, whatever the centre says.
@@ -49,9 +56,11 @@ class KeptZones:
         has told anew; it does not stop the watcher.
         """
         self._path = path
+        self._changing = threading.Lock()
         self._fixed = dict(fixed)
         self._told = {camera: text_of(zones) for camera, zones in fixed.items()}
         self._cameras = {camera: _Camera(zones) for camera, zones in fixed.items()}
+        self._answer = ""
         self.digest = ""
         """Of what is kept; empty while it is not known, or not on disk."""
         self._read()
@@ -61,8 +70,8 @@ class KeptZones:
         return self._cameras[camera].zones
 
     def health(self, camera: str, ignored: int) -> ZoneHealth:
-        known = self._cameras[camera]
-        return ZoneHealth(known.version, self._told[camera], ignored, known.error)
+        known = self._cameras.get(camera, _GONE)
+        return ZoneHealth(known.version, self._told.get(camera, ""), ignored, known.error)
 
     def take(self, answer: str, digest: str) -> None:
         """Goes by what the centre told from now on, and keeps it.
@@ -70,6 +79,22 @@ class KeptZones:
         A camera whose zones cannot be read keeps those that it has. Raises ValueError, TypeError, KeyError or
         AttributeError for what is no answer of a centre; nothing is changed then.
         """
+        with self._changing:
+            self._take(answer, digest)
+
+    def fix(self, fixed: Mapping[str, Zones]) -> None:
+        """Other cameras, or other zones of the file: what the centre told last is drawn on them, too."""
+        with self._changing:
+            before = self._cameras
+            self._fixed = dict(fixed)
+            self._told = {camera: text_of(zones) for camera, zones in fixed.items()}
+            self._cameras = {
+                camera: before[camera] if camera in before else _Camera(zones)
+                for camera, zones in fixed.items()
+            }
+            self._apply(self._answer or _NOTHING_TOLD)
+
+    def _take(self, answer: str, digest: str) -> None:
         self._apply(answer)
         try:
             self._keep(json.dumps({"digest": digest, "told": answer}))
@@ -117,6 +142,7 @@ class KeptZones:
             if version != before.version:
                 share = f"{zones.masked_share:.0%}"
                 log.info("zones", camera=camera, version=version, masked=share, ignores=len(zones.ignores))
+        self._answer = answer
 
     def _keep(self, text: str) -> None:
         aside = self._path.with_suffix(".part")
@@ -138,11 +164,11 @@ class Asked:
         self,
         client: CentreClient,
         zones: KeptZones,
-        stills: Mapping[str, Callable[[], RedactedPicture | None]],
+        still: Callable[[CameraId], RedactedPicture | None],
     ) -> None:
         self._client = client
         self._zones = zones
-        self._stills = dict(stills)
+        self._still = still
 
     def __call__(self, answer: Mapping[str, Any]) -> None:
         """Raises httpx.HTTPError when the centre does not answer."""
@@ -151,7 +177,7 @@ class Asked:
             self._fetch()
         asked = answer.get("stills")
         for camera in (cast("list[object]", asked) if isinstance(asked, list) else [])[:MOST_STILLS]:
-            still = self._stills[camera]() if isinstance(camera, str) and camera in self._stills else None
+            still = self._still(CameraId(camera)) if isinstance(camera, str) else None
             if still is not None:
                 self._client.show(str(camera), still)
 

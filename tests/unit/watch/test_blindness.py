@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from tests.support.crews import LocalCrew
 from tests.support.watching import AT_ONCE, Frames, Scripted, SetClock, an_address, ticking
 
 from tocsin.core.hazards import Catalogue, HazardOverride
@@ -20,7 +21,7 @@ from tocsin.watch.eye import Eye
 from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.spool import Spool, SpooledEdge
-from tocsin.watch.supervisor import Supervisor
+from tocsin.watch.supervisor import Placed, Supervisor
 from tocsin.watch.worker import CameraWorker
 
 
@@ -47,7 +48,7 @@ class Site:
         self.clock = SetClock()
         self.spool = Spool(folder / "spool.sqlite")
         ring = threading.Event()
-        emitter, stares = Emitter(self.spool, ring), Stares()
+        emitter, stares = Emitter(self.spool, ring.set), Stares()
         self.client = CentreClient("http://127.0.0.1:9", SecretStr("t"), timeout_s=0.5)
         self.workers: list[CameraWorker] = []
         for number in range(count):
@@ -57,11 +58,14 @@ class Site:
             self.workers.append(CameraWorker(eye, Frames, stares, emitter, self.clock, ends=False))
         self.supervisor = Supervisor(
             "w1",
-            [(one, str(one.eye.camera), an_address(str(one.eye.camera)), 5.0) for one in self.workers],
+            [
+                Placed(one.eye.camera, str(one.eye.camera), an_address(str(one.eye.camera)), 5.0)
+                for one in self.workers
+            ],
+            LocalCrew(self.workers, stares, emitter, self.clock),
             catalogue,
             self.spool,
             emitter,
-            stares,
             lambda heartbeat: Sender(self.spool, self.client, heartbeat, ring),
             self.clock,
             status=CapStatus.ACTUAL,

@@ -34,7 +34,7 @@ def _edges(spool: Spool) -> list[str]:
 def test_an_edge_is_spooled_and_the_sender_woken(tmp_path: Path) -> None:
     ring = threading.Event()
     spool = Spool(tmp_path / "spool.sqlite")
-    emitter = Emitter(spool, ring)
+    emitter = Emitter(spool, ring.set)
     emitter.emit(Seen())
     assert not ring.is_set()
     emitter.emit(Seen((an_edge("e1"),), (_picture("e1"),)))
@@ -46,7 +46,7 @@ def test_an_edge_is_spooled_and_the_sender_woken(tmp_path: Path) -> None:
 
 def test_nothing_is_lost_while_the_disk_takes_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite")
-    emitter = Emitter(spool, threading.Event())
+    emitter = Emitter(spool, threading.Event().set)
     emitter.emit(Seen((an_edge("e0"),)))
     _fill_disk(spool, full=True)
     # A page of the database takes a few small edges before it is full: what they are is told by order.
@@ -64,7 +64,7 @@ def test_nothing_is_lost_while_the_disk_takes_nothing(tmp_path: Path) -> None:
 
 def test_a_closed_spool_loses_nothing_either(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite")
-    emitter = Emitter(spool, threading.Event())
+    emitter = Emitter(spool, threading.Event().set)
     spool.close()
     emitter.emit(Seen((an_edge("e1"), an_edge("e2"))))
     assert emitter.flush() == 2
@@ -72,7 +72,7 @@ def test_a_closed_spool_loses_nothing_either(tmp_path: Path) -> None:
 
 def test_pictures_in_memory_are_bounded_and_come_after_their_edge(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.sqlite")
-    emitter = Emitter(spool, threading.Event())
+    emitter = Emitter(spool, threading.Event().set)
     _fill_disk(spool, full=True)
     while emitter.flush() == 0:  # until what is left of the last page is used up
         emitter.emit(Seen((an_edge("filler"),), (_picture("filler"),)))

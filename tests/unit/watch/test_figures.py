@@ -68,13 +68,6 @@ def test_a_stare_is_counted_when_it_begins() -> None:
     assert figures.read(3.0).stares == 3
 
 
-def test_a_stall_is_counted_when_it_begins() -> None:
-    figures = Figures(0.0)
-    for silent in (False, True, True, True, False, True):
-        figures.stalled(silent)
-    assert figures.read(1.0).stalls == 2
-
-
 def test_looks_left_out_are_told_in_all_and_of_the_last_minute() -> None:
     figures = Figures(0.0)
     figures.looked(1.0, skipped=4)

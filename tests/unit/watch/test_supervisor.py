@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from tests.support.crews import LocalCrew
 from tests.support.running import until
 from tests.support.watching import (
     AT_ONCE,
@@ -35,7 +36,7 @@ from tocsin.watch.eye import Eye
 from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.spool import Spool, SpooledEdge
-from tocsin.watch.supervisor import Supervisor
+from tocsin.watch.supervisor import Placed, Supervisor
 from tocsin.watch.worker import CameraWorker
 
 NOBODY = "http://127.0.0.1:9"
@@ -60,7 +61,7 @@ class Watched:
         self.spool = Spool(folder / "spool.sqlite")
         self.free_share: Callable[[], float] = lambda: 0.5
         ring = threading.Event()
-        emitter = Emitter(self.spool, ring)
+        emitter = Emitter(self.spool, ring.set)
         eye = Eye(CameraId("cam-1"), an_address(), [Scripted(*[{"flame": 0.9}] * 50)], catalogue)
         self.ends = False
         self.stares = Stares()
@@ -69,11 +70,11 @@ class Watched:
         client = CentreClient(NOBODY, SecretStr("t"), timeout_s=0.5)
         self.supervisor = Supervisor(
             "w1",
-            [(self.worker, "Sorting hall 1", an_address(), 5.0)],
+            [Placed(CameraId("cam-1"), "Sorting hall 1", an_address(), 5.0)],
+            LocalCrew([self.worker], self.stares, emitter, clock),
             catalogue,
             self.spool,
             emitter,
-            self.stares,
             lambda heartbeat: Sender(self.spool, client, heartbeat, ring, jitter=lambda: 0.0),
             clock,
             status=CapStatus.ACTUAL,
@@ -106,7 +107,7 @@ def watched(tmp_path: Path, clock: SetClock) -> Iterator[Watched]:
 
 
 def _look_now(watched: Watched, clock: SetClock) -> None:
-    """As the camera's thread does it after each frame."""
+    """As the camera's thread does it after each frame; the supervisor hears of it at its next tick."""
     watched.worker.progress = type(watched.worker.progress)(
         looks=watched.worker.progress.looks + 1, last_look_at=clock.now(), last_look_clock_s=clock.at_s
     )
@@ -189,9 +190,11 @@ def test_the_heartbeat_says_all_that_the_centre_must_know(watched: Watched, cloc
     assert (health.camera, health.name, health.place) == ("cam-1", "Sorting hall 1", "hall")
     assert (health.sight, health.looks, health.last_look_at) == (Sight.STARTING, 0, None)
     _look_now(watched, clock)
+    watched.supervisor.tick()
     assert watched.supervisor.heartbeat().cameras[0].last_look_at == clock.now()
     eye = watched.worker.eye
     edges = [edge for frame in looks(20) for edge in eye.look(frame).edges]
+    watched.supervisor.tick()
     assert watched.supervisor.heartbeat().cameras[0].standing == tuple(edges)
 
 
@@ -202,10 +205,12 @@ def test_the_heartbeat_tells_the_age_of_the_last_look_by_a_clock_that_never_jump
     (health,) = watched.supervisor.heartbeat().cameras
     assert (health.since_look_s, health.limit_s) == (3.0, 5.0), "before the first look: since the start"
     _look_now(watched, clock)
+    watched.supervisor.tick()
     clock.at_s += 7.25
     (health,) = watched.supervisor.heartbeat().cameras
     assert health.since_look_s == pytest.approx(7.2, abs=0.06)
     watched.worker.progress = replace(watched.worker.progress, ended=True)
+    watched.supervisor.tick()
     assert watched.supervisor.heartbeat().cameras[0].limit_s is None, "no look is owed any more"
 
 

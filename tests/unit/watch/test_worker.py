@@ -63,7 +63,7 @@ def _worker(
     eye = Eye(CameraId(camera), an_address(camera), detectors or (Scripted(),), AT_ONCE)
     stares = Stares()
     stares.add(eye.camera)
-    emitter = Emitter(spool, threading.Event())
+    emitter = Emitter(spool, threading.Event().set)
     worker = CameraWorker(eye, open_source, stares, emitter, clock or SystemClock(), ends=ends, jitter=jitter)
     STARTED.append(worker)
     return worker
