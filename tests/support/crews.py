@@ -31,6 +31,7 @@ class LocalCrew:
         self._started = False
         self.cpu_s = 0.0
         self.restarts = 0
+        self.readers = 1
 
     def take(self, recipes: Mapping[CameraId, object], zones: Callable[[CameraId], Zones]) -> None:
         self._cameras = tuple(recipes)

@@ -37,13 +37,16 @@ def draw_clip(
     gop: int = 10,
     codec: str = "libx264",
     pix_fmt: str = "yuv420p",
+    ground: int | None = None,
     **options: str,
 ) -> Path:
     """A clip of a bright square that wanders over grey ground; the container by the suffix.
 
-    H.264 without B-frames, unless another codec or other options of the encoder are given.
+    With `ground` every picture is of that one grey. H.264 without B-frames, unless another codec or other
+    options of the encoder are given.
     """
-    ground = np.random.default_rng(3).integers(90, 130, (height, width, 3), dtype=np.uint8)
+    rough = np.random.default_rng(3).integers(90, 130, (height, width, 3), dtype=np.uint8)
+    empty = rough if ground is None else np.full_like(rough, ground)
     # PyAV's types leave the encoder's side half open.
     opened: Any = av.open(str(path), "w")
     with opened as container:
@@ -53,9 +56,10 @@ def draw_clip(
         usual = {"preset": "ultrafast", "bf": "0", "sc_threshold": "0"} if codec == "libx264" else {}
         stream.options = {**usual, "g": str(gop), **options}
         for i in range(round(seconds * fps)):
-            picture = ground.copy()
+            picture = empty.copy()
             x, y = (4 * i) % (width - 40), (2 * i) % (height - 40)
-            picture[y : y + 40, x : x + 40] = (40, 200, 250)
+            if ground is None:
+                picture[y : y + 40, x : x + 40] = (40, 200, 250)
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = i, Fraction(1, fps)
             container.mux(stream.encode(frame))

@@ -49,6 +49,11 @@ class Crew(Protocol):
         ...
 
     @property
+    def readers(self) -> int:
+        """How many run now; from any thread, as `restarts`: how many were started because one had died."""
+        ...
+
+    @property
     def restarts(self) -> int: ...
 
     def take(self, recipes: Mapping[CameraId, object], zones: Callable[[CameraId], Zones]) -> None:
@@ -120,7 +125,7 @@ class ReaderCrew:
         """
         self._command = tuple(command)
         self._setup = setup
-        self._readers = readers
+        self._most = readers
         self._folder = folder
         self._clock = clock
         self._ring = ring
@@ -140,6 +145,10 @@ class ReaderCrew:
     @property
     def cpu_s(self) -> float:
         return self._spent_s + sum(hand.told.cpu_s for hand in self._hands)
+
+    @property
+    def readers(self) -> int:
+        return sum(hand.program is not None for hand in self._hands)
 
     def take(self, recipes: Mapping[CameraId, object], zones: Callable[[CameraId], Zones]) -> None:
         now_s = self._clock.monotonic_s()
@@ -231,7 +240,7 @@ class ReaderCrew:
         return next(hand for hand in self._hands if camera in hand.berth.cameras)
 
     def _berth_of(self, camera: CameraId, now_s: float) -> _Hand:
-        index = place([hand.berth for hand in self._hands], self._readers, now_s)
+        index = place([hand.berth for hand in self._hands], self._most, now_s)
         hand = self._new(Berth()) if index is None else self._hands[index]
         hand.berth = replace(hand.berth, cameras=(*hand.berth.cameras, camera))
         return hand

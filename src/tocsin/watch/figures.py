@@ -82,7 +82,10 @@ class CameraReport:
 
 @dataclass(frozen=True, slots=True)
 class WatcherReport:
-    """One watcher now. None: not to be had (no measure yet; the spool or the disk cannot be asked)."""
+    """One watcher now. None: not to be had (no measure yet; the spool or the disk cannot be asked).
+
+    `readers` run, `reader_restarts` were started again since the start because one had died.
+    """
 
     name: str
     cameras: tuple[CameraReport, ...]
@@ -92,6 +95,8 @@ class WatcherReport:
     spooled: int | None = None
     refused: int | None = None
     disk_free_share: float | None = None
+    readers: int = 1
+    reader_restarts: int = 0
 
 
 class Minute:

@@ -69,6 +69,7 @@ def _watcher(report: WatcherReport) -> Iterator[Metric]:
             looking.verdict_median_s,
         ),
         ("verdict_max_seconds", "The longest of the same.", looking.verdict_max_s),
+        ("readers", "Reader processes that run.", report.readers),
         ("spooled_items", "Edges and pictures that wait for the centre.", report.spooled),
         ("refused_items", "Edges and pictures that the centre refused.", report.refused),
         ("disk_free_ratio", "The share of the disk under the spool that is free.", report.disk_free_share),
@@ -77,6 +78,11 @@ def _watcher(report: WatcherReport) -> Iterator[Metric]:
         if value is not None:
             yield GaugeMetricFamily(f"tocsin_watcher_{name}", text, value)
     yield CounterMetricFamily("tocsin_watcher_stares", "Stares granted since the start.", looking.stares)
+    yield CounterMetricFamily(
+        "tocsin_watcher_reader_restarts",
+        "Reader processes that died and were started again, since the start.",
+        report.reader_restarts,
+    )
 
 
 def _sights(cameras: Sequence[CameraReport]) -> Iterator[Metric]:

@@ -267,7 +267,18 @@ class Supervisor:
             free = self._disk_free_share()
         load = self._meter.load
         room = headroom(load, seeing, behind=behind)
-        return WatcherReport(self._name, cameras, self._crew.looking(), load, room, spooled, refused, free)
+        return WatcherReport(
+            self._name,
+            cameras,
+            self._crew.looking(),
+            load,
+            room,
+            spooled,
+            refused,
+            free,
+            self._crew.readers,
+            self._crew.restarts,
+        )
 
     def _camera_report(self, post: Post, now_s: float) -> CameraReport:
         silent = post.silence.standing

@@ -400,3 +400,27 @@ def test_what_stands_raises_no_suspicion_but_what_is_graver_does() -> None:
     assert all(one.suspicion == 0.0 for one in seen[decided[1] :])
     later = _eye(Scripted(*[{"flame": 0.9}] * 10, *[{"smoke": 0.9}] * 5, labels=("flame", "smoke")))
     assert [one.suspicion for one in _watch(later, 15)[10:]] == [0.0] * 5, "smoke of a fire is no news"
+
+
+def test_an_edge_that_stood_when_a_reader_died_stands_until_looks_clear_it() -> None:
+    """The new eye goes on where the old one was: no second edge, and no alarm left standing for ever."""
+    first = Eye(CameraId("cam-1"), an_address(), [Scripted(*[{"flame": 0.9}] * 20)], AT_ONCE)
+    (edge,) = [edge for frame in looks(20) for edge in first.look(frame).edges]
+    burns = Scripted(*[{"flame": 0.9}] * 10)
+    second = Eye(CameraId("cam-1"), an_address(), [burns], AT_ONCE, standing=first.standing)
+    assert second.standing == (edge,)
+    frames = looks(60)
+    assert [e for frame in frames[:10] for e in second.look(frame).edges] == [], "it is the same fire"
+    (cleared,) = [e for frame in frames[10:] for e in second.look(frame).edges]
+    assert (cleared.kind, cleared.hazard, cleared.since) == (EdgeKind.CLEARED, "flame", edge.since)
+    assert second.standing == ()
+
+
+def test_an_edge_of_a_hazard_that_is_no_longer_looked_for_is_not_taken_over() -> None:
+    first = Eye(CameraId("cam-1"), an_address(), [Scripted(*[{"flame": 0.9}] * 20)], AT_ONCE)
+    for frame in looks(20):
+        first.look(frame)
+    other = Eye(
+        CameraId("cam-1"), an_address(), [Scripted(labels=("smoke",))], AT_ONCE, standing=first.standing
+    )
+    assert other.standing == ()
