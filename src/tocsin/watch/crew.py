@@ -366,7 +366,8 @@ class ReaderCrew:
 
 
 def _speak(connection: Connection, orders: SimpleQueue[object]) -> None:
-    with contextlib.suppress(OSError, ValueError):
+    # TypeError: what Connection raises when it is closed by another thread between two of its own steps.
+    with contextlib.suppress(OSError, ValueError, TypeError):
         while (order := orders.get()) is not None:
             connection.send(order)
 
