@@ -132,7 +132,11 @@ def add(
         return
     assert before is not None
     write_over(path, before, after)
-    out.print(escape(f"Camera {camera} is in {path}. Restart its watcher."), highlight=False, soft_wrap=True)
+    out.print(
+        escape(f"Camera {camera} is in {path}. Its watcher takes it up by itself."),
+        highlight=False,
+        soft_wrap=True,
+    )
     if username is not None or password is not None:
         out.print(
             "Its watcher needs the same variables:", *_variables(camera), highlight=False, soft_wrap=True

@@ -293,7 +293,7 @@ def _toml(source: str, advised: Iterable[Advice], site: Config) -> Iterable[str]
     if not new:
         return
     camera = next(one for one in site.camera if one.id == _camera_id(source))
-    yield f'  To apply it, put this under the [[camera]] with id = "{camera.id}", and restart its watcher:'
+    yield f'  To apply it, put this under the [[camera]] with id = "{camera.id}":'
     yield "    [camera.threshold]"
     for hazard, enter in (camera.threshold | new).items():
         yield f"    {hazard} = {enter:g}"

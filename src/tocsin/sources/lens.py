@@ -10,17 +10,17 @@ without B-frames and open GOPs, MPEG-4, VP9: tests/unit/sources/test_lens.py).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import av.error
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tocsin.core.sampling import longest_gap_s
 from tocsin.ports import Gaze, Rates
+from tocsin.sources.decoders import Decoders
 
 KEPT_BYTES: Final = 4_000_000
 """Encoded packets that are kept; beyond it a stare waits for the next key packet. 4 MB is 4 s at 8 Mbit/s."""
@@ -96,7 +96,7 @@ class Lens:
 
         `first`: the index of the first packet.
         """
-        self._decoder = stream.codec_context
+        self._decoders = Decoders(stream)
         self._time_base = float(stream.time_base or 0)
         self._rates = rates
         self._gaze = gaze
@@ -144,7 +144,7 @@ class Lens:
     def end(self) -> Iterator[Due]:
         """The frames that the decoder still held when the stream ended."""
         if self._all:
-            yield from self._frames(None)
+            yield from self._due(self._decoders.rest())
 
     def stamp_s(self, pts: int | None) -> float | None:
         return None if pts is None else pts * self._time_base
@@ -156,15 +156,12 @@ class Lens:
             yield from self._frames(packet)
             return
         if self._all:
-            yield from self._frames(None)
-            self._decoder.flush_buffers()
+            yield from self._due(self._decoders.rest())
             self._all = False
         time_s = self._time_of(self.stamp_s(packet.pts), index)
         if not self._looks.due(time_s, self._rates.patrol_looks_per_s, key=True):
             return
-        alone = [*self._decoded(packet), *self._decoded(None)]
-        self._decoder.flush_buffers()
-        whole = next((frame for frame in alone if frame.key_frame), None)
+        whole = next((frame for frame in self._decoders.alone(packet) if frame.key_frame), None)
         if whole is not None:
             self._bad_keys = 0
             self.pictures += 1
@@ -194,8 +191,11 @@ class Lens:
         if self._kept_bytes > KEPT_BYTES or at_s - self._key_s > KEPT_GAPS * self._long_gap_s:
             self._kept, self._kept_whole = [], False
 
-    def _frames(self, packet: Packet[Any] | None) -> Iterator[Due]:
-        for frame in self._decoded(packet):
+    def _frames(self, packet: Packet[Any]) -> Iterator[Due]:
+        yield from self._due(self._decoders.after(packet))
+
+    def _due(self, frames: Iterable[VideoFrame]) -> Iterator[Due]:
+        for frame in frames:
             index, self._next = self._next, self._next + 1
             self.pictures += 1
             at_s = self._time_of(self.stamp_s(frame.pts), index)
@@ -211,10 +211,3 @@ class Lens:
     def _left_out(self) -> int:
         skipped, self._skipped = self._skipped, 0
         return skipped
-
-    def _decoded(self, packet: Packet[Any] | None) -> list[VideoFrame]:
-        """The pictures that the packet completes; none if it is damaged, those behind it may be whole."""
-        try:
-            return self._decoder.decode(packet)  # pyright: ignore[reportUnknownMemberType]
-        except av.error.FFmpegError:
-            return []

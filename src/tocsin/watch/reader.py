@@ -25,6 +25,7 @@ from tocsin.watch.worker import CameraWorker, Progress, thread_name
 log = structlog.get_logger()
 
 TELL_EVERY_S: Final = 1.0
+TIDY_EVERY_S: Final = 30.0
 STOP_WITHIN_S: Final = 15.0
 """Every wait of a camera's thread is shorter; one that hangs longer is left behind."""
 BUILD_AGAIN_S: Final = 30.0
@@ -144,7 +145,9 @@ def _told(worker: CameraWorker, now_s: float, threads: tuple[int, ...]) -> Camer
 class Pipe:
     """The reader's end. Cameras' threads only wake it: none waits for a watcher that does not read."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, tidy: Callable[[], object] = lambda: None) -> None:
+        """`tidy` is called every TIDY_EVERY_S: memory that nobody uses is given back."""
+        self._tidy = tidy
         self._connection = connection
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
@@ -168,8 +171,12 @@ class Pipe:
 
     def _serve(self, reader: Reader) -> None:
         tell_at_s = time.monotonic()
+        tidy_at_s = tell_at_s + TIDY_EVERY_S
         while True:
             now_s = time.monotonic()
+            if now_s >= tidy_at_s:
+                self._tidy()
+                tidy_at_s = now_s + TIDY_EVERY_S
             if now_s >= tell_at_s:
                 self._say(reader.told())
                 tell_at_s = now_s + TELL_EVERY_S
