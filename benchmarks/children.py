@@ -18,7 +18,7 @@ _PROC: Final = Path("/proc")
 
 
 class Asked:
-    """`python -m MODULE ARGUMENTS`: answers each line on its stdin with one line of JSON, and ends with it."""
+    """`python -m MODULE ARGUMENTS`: answers each line on stdin with one line of JSON, and ends with it."""
 
     def __init__(self, module: str, arguments: Sequence[str] = ()) -> None:
         self._module, self._arguments = module, arguments
@@ -110,7 +110,10 @@ def tree(root: int) -> list[int]:
 
 def cpu_s(pids: Iterable[int]) -> float:
     """User and system time of these and of their ended children, in seconds, to 10 ms each."""
-    return sum(sum(int(ticks) for ticks in fields[11:15]) for pid in pids if (fields := _stat(pid))) / _TICKS_PER_S
+    return (
+        sum(sum(int(ticks) for ticks in fields[11:15]) for pid in pids if (fields := _stat(pid)))
+        / _TICKS_PER_S
+    )
 
 
 def cost(root: int) -> Cost:

@@ -1,7 +1,7 @@
 """Cameras read through the product's own sources, on patrol, and nothing else: frames taken and dropped.
 
-A process of its own, started by `benchmarks.cameras`: the first line on stdin is a JSON list of addresses, each
-further one is answered by the frames of each camera so far and the failures of all.
+A process of its own, started by `benchmarks.cameras`: the first line on stdin is a JSON list of addresses,
+each further one is answered by the frames of each camera so far and the failures of all.
 """
 
 from __future__ import annotations

@@ -78,9 +78,13 @@ class Site:
         """The end of the watcher's log."""
         return self._launch.watcher.tail() if self._launch.watcher is not None else ""
 
+    @property
+    def metrics_url(self) -> str:
+        return url_of(self._metrics)
+
     def watcher(self) -> WatcherLine:
         """What the watcher's metrics say now; `error` says why nothing."""
-        return read(url_of(self._metrics))
+        return read(self.metrics_url)
 
     def staff(self) -> httpx.Client:
         """A signed-in member of staff, who asks for JSON."""

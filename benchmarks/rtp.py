@@ -90,7 +90,8 @@ class Footage:
         return (
             "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=yard\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
             f"m=video 0 RTP/AVP {PAYLOAD_TYPE}\r\na=rtpmap:{PAYLOAD_TYPE} H264/{CLOCK_HZ}\r\n"
-            f"a=fmtp:{PAYLOAD_TYPE} {self.fmtp}\r\na=framerate:{self.frames_per_s:g}\r\na=control:{control}\r\n"
+            f"a=fmtp:{PAYLOAD_TYPE} {self.fmtp}\r\na=framerate:{self.frames_per_s:g}\r\n"
+            f"a=control:{control}\r\n"
         )
 
 

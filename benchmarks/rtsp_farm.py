@@ -36,7 +36,7 @@ class Fault(StrEnum):
 
     NONE = "none"
     KILLED = "killed"
-    """Connections are reset, and new ones refused."""
+    """Connections are closed, and new ones refused."""
     STOPPED = "stopped"
     """As by SIGSTOP: connections stay, and new ones come about, but nothing is sent or answered."""
     BLACK_HOLE = "black-hole"
@@ -101,13 +101,13 @@ class Session(asyncio.Protocol):
 
     def _request(self) -> tuple[str, dict[str, str]] | None:
         """The next whole request; the client's RTCP packets in between are skipped."""
-        while self._given[:1] == b"$" and len(self._given) >= 4:
+        while self._given.startswith(b"$") and len(self._given) >= 4:
             size = 4 + int.from_bytes(self._given[2:4], "big")
             if len(self._given) < size:
                 return None
             del self._given[:size]
         end = self._given.find(b"\r\n\r\n")
-        if end < 0 or self._given[:1] == b"$":
+        if end < 0 or self._given.startswith(b"$"):
             return None
         lines = self._given[:end].decode("latin-1").split("\r\n")
         del self._given[: end + 4]
@@ -272,7 +272,10 @@ class Farm(Asked):
     """The farm as a process, seen from the benchmark that started it. Use it as a context manager."""
 
     def __init__(self, clip: Path, cameras: int, *, in_step: bool = False) -> None:
-        super().__init__("benchmarks.rtsp_farm", [str(clip), "--cameras", str(cameras), *(["--in-step"] if in_step else [])])
+        super().__init__(
+            "benchmarks.rtsp_farm",
+            [str(clip), "--cameras", str(cameras), *(["--in-step"] if in_step else [])],
+        )
         self.urls: list[str] = []
 
     def __enter__(self) -> Self:

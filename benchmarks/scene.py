@@ -52,7 +52,7 @@ class Measured:
     def __str__(self) -> str:
         return (
             f"{self.width_px}x{self.height_px} at {self.frames / self.seconds:.3g}/s, {self.profile}, "
-            f"{self.kbit_per_s:.0f} kbit/s, a key frame every {self.key_gap_s:.2g} s of {self.key_kb:.0f} kB; "
+            f"{self.kbit_per_s:.0f} kbit/s, key frames of {self.key_kb:.0f} kB every {self.key_gap_s:.2g} s; "
             f"decoding takes {self.key_ms:.1f} ms of CPU for a key frame, {self.frame_ms:.1f} ms on average"
         )
 
@@ -72,10 +72,14 @@ def drawn(
         _things(picture, number / count)
         noise = noises[number % len(noises)]
         shift = (int(rng.integers(tall)), int(rng.integers(wide)))
-        yield cv2.add(picture, np.roll(noise, shift, axis=(0, 1)), dtype=cv2.CV_8U).astype(np.uint8, copy=False)
+        yield cv2.add(picture, np.roll(noise, shift, axis=(0, 1)), dtype=cv2.CV_8U).astype(
+            np.uint8, copy=False
+        )
 
 
-def filmed(film: Path, size: tuple[int, int] = SIZE, *, fps: int = FPS, seconds: int = SECONDS) -> Iterator[Picture]:
+def filmed(
+    film: Path, size: tuple[int, int] = SIZE, *, fps: int = FPS, seconds: int = SECONDS
+) -> Iterator[Picture]:
     """The beginning of a film, scaled, at `fps`; looped where it is shorter. Where it is looped it jumps."""
     wide, tall = size
     given = 0
@@ -96,7 +100,12 @@ def filmed(film: Path, size: tuple[int, int] = SIZE, *, fps: int = FPS, seconds:
 
 
 def encode(
-    pictures: Iterator[Picture], path: Path, *, fps: int = FPS, kbit_per_s: int = KBIT_PER_S, gop: int | None = None
+    pictures: Iterator[Picture],
+    path: Path,
+    *,
+    fps: int = FPS,
+    kbit_per_s: int = KBIT_PER_S,
+    gop: int | None = None,
 ) -> Path:
     """As a camera does it: H.264 High, no B-frames, a key frame each second (or every `gop` frames), a bit
     rate that is kept over a second. The container is chosen by the path's suffix."""
@@ -183,7 +192,7 @@ def _yard(wide: int, tall: int, rng: np.random.Generator) -> Picture:
         x = int(wide * (0.03 + 0.11 * number))
         cv2.rectangle(picture, (x, tall // 9), (x + wide // 17, tall // 4), (88, 82, 78), -1)
         cv2.rectangle(picture, (x, tall // 9), (x + wide // 17, tall // 4), (190, 190, 188), 3)
-    for number in range(24):
+    for _ in range(24):
         x, y = int(rng.integers(0, wide)), int(rng.integers(horizon, tall))
         w, h = int(rng.integers(wide // 40, wide // 14)), int(rng.integers(tall // 30, tall // 9))
         shade = tuple(int(v) for v in rng.integers(60, 190, 3))

@@ -16,7 +16,7 @@ class Usual:
     FPS: ClassVar[int] = 5
     WIDE_PX: ClassVar[int] = 640
 
-    def __init__(self, urls: Sequence[str], threads: int | None, size: tuple[int, int] = (1920, 1080)) -> None:
+    def __init__(self, urls: Sequence[str], threads: int | None, size: tuple[int, int]) -> None:
         """`threads` for decoding, None for ffmpeg's own choice. `size`: of the cameras' pictures."""
         tall = round(self.WIDE_PX * size[1] / size[0] / 2) * 2  # as scale=640:-2 makes it
         self._picture_bytes = self.WIDE_PX * tall * 3
