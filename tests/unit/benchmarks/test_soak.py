@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -27,7 +28,7 @@ def a_record(
 ) -> Record:
     """An hour, a sample each 10 s, a look a second but where `lost`: a camera, from, until."""
     record = Record()
-    looks = dict.fromkeys(CAMERAS, 0)
+    looks: dict[str, int] = dict.fromkeys(CAMERAS, 0)
     for number in range(361):
         at_s = number * 10.0
         if number:
@@ -39,8 +40,8 @@ def a_record(
     return record
 
 
-def a_hurt(camera: str = "a", at_s: float = 612.0, **other: object) -> Hurt:
-    values: dict[str, object] = {
+def a_hurt(camera: str = "a", at_s: float = 612.0, **other: Any) -> Hurt:
+    values: dict[str, Any] = {
         "mended_at_s": at_s + 30.0,
         "raised_s": 10.5,
         "looked_s": 4.0,
@@ -49,7 +50,7 @@ def a_hurt(camera: str = "a", at_s: float = 612.0, **other: object) -> Hurt:
         "said": "Camera silent: no picture",
         "code": "source-refused",
     }
-    return Hurt(camera, Fault.KILLED, at_s, **(values | other))  # type: ignore[arg-type]
+    return Hurt(camera, Fault.KILLED, at_s, **(values | other))
 
 
 def test_a_quiet_hour_passes() -> None:
@@ -98,7 +99,7 @@ def test_looks_after_a_kill_are_told_apart() -> None:
         ({"looked_s": None}, "1 cameras were never looked at again"),
     ],
 )
-def test_a_fault_that_is_told_late_or_not_at_all_fails(other: dict[str, object], failure: str) -> None:
+def test_a_fault_that_is_told_late_or_not_at_all_fails(other: dict[str, Any], failure: str) -> None:
     record = a_record(lost=[("a", 610.0, 740.0)])
     record.hurts.append(a_hurt(**other))
     assert judge(record, HOUR, 5.0).failures == [failure]
