@@ -25,9 +25,14 @@ from tocsin.ports import Picture
 
 SIZE: Final = (1920, 1080)
 FPS: Final = 25
-SECONDS: Final = 12
+SECONDS: Final = 30
+"""At least 25 key frames: a shorter loop is told as a frozen camera (detectors.stillness)."""
 KBIT_PER_S: Final = 4000
 """What cameras of 1080p25 are set to out of the box: 4 Mbit/s, a key frame each second."""
+
+BUFFER_S: Final = 0.7
+"""How far a camera's rate may swing. It bounds the key frames: here to about twelve times the frames between;
+surveillance cameras send 10 to 20 times as much."""
 
 NOISE: Final = 2.0
 """Standard deviation in grey levels of what the sensor adds to each picture, by daylight, after the camera's
@@ -126,7 +131,7 @@ def encode(
                     "bf": "0",
                     "b": f"{kbit_per_s}k",
                     "maxrate": f"{kbit_per_s}k",
-                    "bufsize": f"{kbit_per_s}k",
+                    "bufsize": f"{round(kbit_per_s * BUFFER_S)}k",
                 }
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, fps)
@@ -179,11 +184,12 @@ def measure(clip: Path) -> Measured:
 def _yard(wide: int, tall: int, rng: np.random.Generator) -> Picture:
     """Ground, a wall with windows, stacks, all of it with detail at every scale."""
     rough = np.zeros((tall, wide), np.float32)
-    cells, weight = 4, 26.0
+    # Little of it is coarse: clouds of light and dark look like smoke, and are judged more closely.
+    cells, weight = 16, 5.0
     while cells < wide // 2:
         layer = rng.standard_normal((max(2, cells * tall // wide), cells)).astype(np.float32)
         rough += weight * cv2.resize(layer, (wide, tall), interpolation=cv2.INTER_CUBIC)
-        cells, weight = cells * 2, weight * 0.62
+        cells, weight = cells * 2, weight * 0.8
     picture = np.empty((tall, wide, 3), np.float32)
     picture[:] = (108, 112, 116)
     horizon = tall * 2 // 5
@@ -195,7 +201,8 @@ def _yard(wide: int, tall: int, rng: np.random.Generator) -> Picture:
     for _ in range(24):
         x, y = int(rng.integers(0, wide)), int(rng.integers(horizon, tall))
         w, h = int(rng.integers(wide // 40, wide // 14)), int(rng.integers(tall // 30, tall // 9))
-        shade = tuple(int(v) for v in rng.integers(60, 190, 3))
+        grey, tint = rng.integers(70, 170), rng.integers(-18, 19, 3)
+        shade = tuple(int(grey + one) for one in tint)
         cv2.rectangle(picture, (x, y - h), (x + w, y), shade, -1)
         for line in range(y - h, y, max(6, tall // 150)):
             cv2.line(picture, (x, line), (x + w, line), tuple(int(v * 0.8) for v in shade), 2)
