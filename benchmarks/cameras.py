@@ -66,14 +66,14 @@ class Reading:
     """Counted so far: looks of each camera, CPU seconds; what else a way tells."""
 
     at_s: float
-    looks: Sequence[int]
+    looks: Sequence[float]
     cpu_s: float
     centre_s: float = 0.0
     stares: int = 0
     failures: int = 0
 
 
-def missed(looks: Sequence[int], seconds: float, per_s: float = LOOKS_PER_S) -> tuple[float, float]:
+def missed(looks: Sequence[float], seconds: float, per_s: float = LOOKS_PER_S) -> tuple[float, float]:
     """The shares of looks missed, of all cameras and of the worst one.
 
     A window cuts the last second of each camera anywhere: one look less than were due may be its edge, so a
@@ -173,8 +173,8 @@ def usual(
     with Usual(urls, threads, size) as running:
 
         def read() -> Reading:
-            # Counted in fives, so that what is due is one a second here too.
-            return Reading(time.monotonic(), [n // Usual.FPS for n in running.frames], cpu_s(running.pids))
+            # A fifth of a look each, so that one a second is due here too.
+            return Reading(time.monotonic(), [n / Usual.FPS for n in running.frames], cpu_s(running.pids))
 
         def held() -> Cost:
             costs = [cost(pid) for pid in running.pids]

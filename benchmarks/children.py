@@ -108,6 +108,12 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def threads(pid: int) -> int:
+    """How many it has; 0 if it is gone."""
+    fields = _stat(pid)
+    return int(fields[17]) if fields else 0
+
+
 def cpu_s(pids: Iterable[int]) -> float:
     """User and system time of these and of their ended children, in seconds, to 10 ms each."""
     return (
@@ -119,11 +125,9 @@ def cpu_s(pids: Iterable[int]) -> float:
 def cost(root: int) -> Cost:
     """Of the process and its descendants. PSS shares out what several of them have mapped."""
     pids = tree(root)
-    threads = fds = rss_kb = pss_kb = 0
+    running = fds = rss_kb = pss_kb = 0
     for pid in pids:
-        if not (fields := _stat(pid)):
-            continue
-        threads += int(fields[17])
+        running += threads(pid)
         with suppress(OSError):
             fds += len(list((_PROC / str(pid) / "fd").iterdir()))
         with suppress(OSError):
@@ -132,7 +136,7 @@ def cost(root: int) -> Cost:
                 rss_kb += int(rest.split()[0]) if name == "Rss" else 0
                 pss_kb += int(rest.split()[0]) if name == "Pss" else 0
     # kB here are of 1024 bytes; MB are of a million everywhere in the benchmarks.
-    return Cost(cpu_s(pids), len(pids), threads, fds, rss_kb * 1.024e-3, pss_kb * 1.024e-3)
+    return Cost(cpu_s(pids), len(pids), running, fds, rss_kb * 1.024e-3, pss_kb * 1.024e-3)
 
 
 def _stat(pid: int) -> list[str]:

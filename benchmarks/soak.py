@@ -22,7 +22,7 @@ import httpx
 from rich.console import Console
 
 from benchmarks import scene
-from benchmarks.children import cost, pinned, tree
+from benchmarks.children import cost, pinned, threads, tree
 from benchmarks.options import add_clip_options, clip_of
 from benchmarks.real_site import Site
 from benchmarks.rtsp_farm import Farm, Fault
@@ -140,7 +140,8 @@ class Soak:
         hurt.mended_at_s = time.monotonic() - self._began_s
 
     def _kill(self, now_s: float) -> None:
-        readers = [pid for pid in tree(self._site.watcher_pid) if pid != self._site.watcher_pid]
+        # Cameras have threads of their own; what the interpreter may have started beside them has one.
+        readers = [pid for pid in tree(self._site.watcher_pid)[1:] if threads(pid) > 1]
         if not readers:
             return
         pid = readers[len(self.record.kills) % len(readers)]

@@ -15,6 +15,9 @@ from benchmarks.rtsp_farm import Fault
 UNSETTLED_S: Final = 30.0
 """After a child of the watcher was killed, and at the start, looks are counted apart for so long."""
 
+STARED_LOOKS: Final = 2.0
+"""A camera with so many looks more than were due was stared at; one more may be the interval's edge."""
+
 GROWTH: Final = 0.02
 MISSED: Final = 0.01
 RAISED_S: Final = 10.0
@@ -136,12 +139,19 @@ def growth(samples: Sequence[Sample], minutes: float) -> tuple[float, float, flo
 
 
 def due_and_came(record: Record, before: Sample, after: Sample) -> tuple[dict[str, float], dict[str, float]]:
-    """Looks that were due and that came between two samples, of each camera that was well in all of it."""
+    """Looks that were due and that came between two samples, of each camera that was well in all of it.
+
+    One that was stared at is left out: its many looks would hide others that were missed.
+    """
     hurt = {one.camera for one in record.hurts if before.at_s < one.until_s and after.at_s > one.at_s}
-    well = [camera for camera in after.looks if camera in before.looks and camera not in hurt]
     passed_s = after.at_s - before.at_s
-    due = dict.fromkeys(well, passed_s)
-    return due, {camera: float(max(0, after.looks[camera] - before.looks[camera])) for camera in well}
+    came = {
+        camera: float(max(0, looks - before.looks[camera]))
+        for camera, looks in after.looks.items()
+        if camera in before.looks and camera not in hurt
+    }
+    came = {camera: looks for camera, looks in came.items() if looks <= passed_s + STARED_LOOKS}
+    return dict.fromkeys(came, passed_s), came
 
 
 def missed(record: Record) -> tuple[float, float, float]:

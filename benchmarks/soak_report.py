@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -196,7 +197,7 @@ def _bands(record: Record, top: int, whole_s: float) -> list[str]:
 
 
 def _panel(title: str, lines: Sequence[Line], top: int, whole_s: float) -> list[str]:
-    peak = max((value for _, _, points in lines for _, value in points), default=1.0) * 1.1 or 1.0
+    peak = _round_up(max((value for _, _, points in lines for _, value in points), default=1.0))
     right, bottom = WIDE - 20, top + PANEL
     parts = [f'<text x="{LEFT}" y="{top - 7}" fill="#222222" font-weight="bold">{escape(title)}</text>']
     for share in (0.0, 0.5, 1.0):
@@ -208,8 +209,9 @@ def _panel(title: str, lines: Sequence[Line], top: int, whole_s: float) -> list[
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         x = LEFT + (right - LEFT) * share
         label = f"{whole_s * share / 60:.3g}" + (" min" if share == 1.0 else "")
+        anchor = "end" if share == 1.0 else "middle"
         parts.append(
-            f'<text x="{x:.0f}" y="{bottom + 15}" fill="#555555" text-anchor="middle">{label}</text>'
+            f'<text x="{x:.0f}" y="{bottom + 15}" fill="#555555" text-anchor="{anchor}">{label}</text>'
         )
     name_x = right
     for name, colour, points in reversed(lines):
@@ -224,6 +226,14 @@ def _panel(title: str, lines: Sequence[Line], top: int, whole_s: float) -> list[
         )
         name_x -= 9 * len(name) + 14
     return parts
+
+
+def _round_up(value: float) -> float:
+    """A round number a little above it, for the top of an axis."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1.2, 1.6, 2, 3, 4, 6, 8, 10.5) if step * power > value)
 
 
 def _legend() -> list[str]:

@@ -82,6 +82,15 @@ def test_looks_that_others_miss_count() -> None:
     assert "looks were missed" in verdict.failures[0]
 
 
+def test_the_many_looks_of_a_stare_do_not_make_up_for_missed_ones() -> None:
+    record = a_record(lost=[("b", 600.0, 720.0)])
+    for number, sample in enumerate(record.samples[200:]):
+        record.samples[200 + number] = replace(
+            sample, looks={**sample.looks, "c": sample.looks["c"] + 90 * number}
+        )
+    assert missed(record)[0] == pytest.approx(120 / (2 * 3570 + 1970), rel=0.02)
+
+
 def test_looks_after_a_kill_are_told_apart() -> None:
     record = a_record(lost=[(camera, 600.0, 610.0) for camera in CAMERAS])
     record.kills.append(Killed(600.0, 4711, 5.0))
