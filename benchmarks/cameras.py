@@ -220,38 +220,48 @@ def medians(rounds: Sequence[Figures]) -> Figures:
     return Figures(**{name: statistics.median(row[name] for row in rows) for name in rows[0]})
 
 
+COLUMNS: Final = (
+    "way",
+    "cameras",
+    "CPU ms per camera-second",
+    "cameras per core",
+    "times the usual way",
+    "looks missed",
+    "the worst camera",
+    "MB per camera",
+)
+
+
+def rows(figures: dict[str, Figures], cameras: dict[str, int]) -> list[list[str]]:
+    """The cells of the table. In brackets: where more was missed than may be, less work was done."""
+    best = min((one.ms for way, one in figures.items() if way.startswith("usual")), default=None)
+    found: list[list[str]] = []
+    for way, one in figures.items():
+        costs = [f"{one.ms:.1f}", f"{one.per_core:.1f}", "" if best is None else f"{best / one.ms:.1f}"]
+        if one.missed > MISSED:
+            costs = [f"({cost})" if cost else "" for cost in costs]
+        found.append(
+            [way, str(cameras[way]), *costs, f"{one.missed:.2%}", f"{one.missed_worst:.1%}", f"{one.mb:.1f}"]
+        )
+    return found
+
+
 def table_of(figures: dict[str, Figures], cameras: dict[str, int], title: str) -> Table:
     table = Table(
         title=title,
         caption="CPU is user and system time of all processes; MB are PSS. (In brackets): more than "
         f"{MISSED:.0%} of the looks were missed, so that not all of the work was done.",
     )
-    for name in (
-        "way",
-        "cameras",
-        "CPU ms per camera-second",
-        "cameras per core",
-        "times the usual way",
-        "looks missed",
-        "worst camera",
-        "MB per camera",
-        "farm ms",
-    ):
-        table.add_column(name, justify="left" if name == "way" else "right")
-    best = min((one.ms for way, one in figures.items() if way.startswith("usual")), default=None)
-    for way, one in figures.items():
-        table.add_row(
-            way,
-            str(cameras[way]),
-            f"{one.ms:.1f}" if one.missed <= MISSED else f"({one.ms:.1f})",
-            f"{one.per_core:.1f}" if one.missed <= MISSED else f"({one.per_core:.1f})",
-            "" if best is None else f"{best / one.ms:.1f}",
-            f"{one.missed:.2%}",
-            f"{one.missed_worst:.1%}",
-            f"{one.mb:.1f}",
-            f"{one.farm_ms:.1f}",
-        )
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name == COLUMNS[0] else "right")
+    for row in rows(figures, cameras):
+        table.add_row(*row)
     return table
+
+
+def markdown(figures: dict[str, Figures], cameras: dict[str, int]) -> str:
+    lines = [COLUMNS, ["---", *["--:"] * (len(COLUMNS) - 1)], *rows(figures, cameras)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -268,6 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--readers", type=int, default=len(os.sched_getaffinity(0)), help="processes of ingest"
     )
+    parser.add_argument("--markdown", type=Path, help="write the table here")
     add_clip_options(parser)
     options = parser.parse_args(arguments)
     console = Console(width=150)
@@ -281,7 +292,11 @@ def main(arguments: list[str] | None = None) -> int:
     title = f"{here['machine']}, {here['cores']} cores, {here['date']}"
     title += f", median of {options.rounds} x {options.seconds:g} s"
     console.print(table_of(figures, cameras, title))
+    if options.markdown:
+        options.markdown.write_text(markdown(figures, cameras) + "\n")
     for way, one in figures.items():
+        beside = f"farm {one.farm_ms:.1f} ms, centre {one.centre_ms:.1f} ms per camera-second"
+        console.print(f"{way}: {beside}, the farm at most {one.farm_late_ms:.0f} ms late", style="dim")
         if one.stares or one.failures:
             console.print(f"{way}: {one.stares:.0f} stares, {one.failures:.0f} failures in the window")
     if options.json:

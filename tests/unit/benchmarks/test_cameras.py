@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import scene
-from benchmarks.cameras import Figures, Reading, between, medians, missed
+from benchmarks.cameras import Figures, Reading, between, medians, missed, rows
 from benchmarks.children import Cost, cost, cpu_s, tree
 
 HELD = Cost(0.0, 1, 1, 1, 0.0, 100.0)
@@ -54,6 +54,14 @@ def test_the_median_is_taken_of_each_figure() -> None:
     one = Figures(10.0, 0.0, 0.0, 20.0, 1.0, 1.0)
     made = medians([one, replace(one, ms=30.0, mb=10.0), replace(one, ms=20.0, mb=30.0)])
     assert (made.ms, made.mb) == (20.0, 20.0)
+
+
+def test_the_table_sets_what_missed_looks_in_brackets() -> None:
+    good = Figures(20.0, 0.0, 0.0, 15.0, 1.0, 1.0)
+    figures = {"watcher": replace(good, missed=0.02), "usual": replace(good, ms=100.0)}
+    first, second = rows(figures, {"watcher": 40, "usual": 4})
+    assert first[:5] == ["watcher", "40", "(20.0)", "(50.0)", "(5.0)"]
+    assert second[:5] == ["usual", "4", "100.0", "10.0", "1.0"]
 
 
 def test_the_cpu_of_a_tree_is_that_of_children_too() -> None:
