@@ -14,6 +14,7 @@ from tocsin.core.errors import ConfigError, PictureError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId, FrameInfo, Observation, Region
+from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
@@ -442,6 +443,24 @@ class ZoneBook(Protocol):
         ...
 
 
+class ServiceBook(Protocol):
+    """The cameras that are out of service; one whose time is over stays until it is dropped."""
+
+    async def get(self, source: str) -> OutOfService | None:
+        """`source` names the camera as edges do."""
+        ...
+
+    async def all(self) -> Sequence[OutOfService]:
+        """By watcher and camera."""
+        ...
+
+    async def put(self, out: OutOfService) -> None:
+        """Insert or replace."""
+        ...
+
+    async def drop(self, source: str) -> None: ...
+
+
 class Channels(Protocol):
     async def get(self, name: str) -> ChannelHealth: ...
 
@@ -471,6 +490,8 @@ class Unit(Protocol):
     def channels(self) -> Channels: ...
     @property
     def zones(self) -> ZoneBook: ...
+    @property
+    def service(self) -> ServiceBook: ...
 
 
 class Store(Protocol):

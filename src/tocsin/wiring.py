@@ -23,6 +23,7 @@ from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
+from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
@@ -148,6 +149,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         accounts=Accounts(store),
         tokens=WatcherTokens(store),
         zoning=Zoning(store, ring),
+        maintenance=Maintenance(store, policy, ring),
         stills=Stills(),
         renderer=renderer,
         live=live,

@@ -31,6 +31,8 @@ class Entry(StrEnum):
     PICTURE_ADDED = "picture-added"
     ENDED = "ended"
     ZONES_CHANGED = "zones-changed"
+    OUT_OF_SERVICE = "out-of-service"
+    IN_SERVICE = "in-service"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from tocsin.core.alarm import (
     AlarmState,
     Move,
     Moved,
+    Silence,
+    SilenceKind,
     make,
     unwitnessed,
     witnessed,
@@ -25,7 +27,9 @@ from tocsin.core.errors import InvalidEdgeError, NotAllowedError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.service import laid_over
 from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
+from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports import EdgeReceipt, Store, Unit
@@ -75,6 +79,10 @@ class Intake:
             if known is not None:
                 return known
             edge, timing = _timed(self._as_here(edge), now)
+            out = (await out_of_service(unit, now)).get(edge.source)
+            if out is not None and edge.source_kind is SourceKind.CAMERA:
+                said = f"its camera is out of service until {out.until:%H:%M}Z ({out.by}: {out.reason})"
+                timing = f"{timing}; {said}" if timing else said
             verdict = triage(edge, await unit.alarms.open(), self._policy.catalogue)
             alarm = await self._apply(unit, edge, verdict, timing, now)
             receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
@@ -219,7 +227,7 @@ class Intake:
     ) -> Alarm:
         moved = make(witnessed(alarm, edge), move, now)
         await unit.journal.write(JournalEntry(now, entry, alarm.id, _who(edge), _said(edge, verdict), timing))
-        moved = await self._lay_or_lift_silence(unit, moved, edge, now, new=entry is Entry.RAISED)
+        moved = await self._lay_or_lift_silence(unit, alarm, moved, edge, now)
         after = moved.alarm
         if moved.row.pages and after.wants_pages(now):
             if alarm.open:
@@ -229,17 +237,23 @@ class Intake:
         return after
 
     async def _lay_or_lift_silence(
-        self, unit: Unit, moved: Moved, edge: Edge, now: datetime, *, new: bool
+        self, unit: Unit, before: Alarm, moved: Moved, edge: Edge, now: datetime
     ) -> Moved:
-        """A silence belongs to a point: a new alarm there starts under it; a witness elsewhere lifts it.
+        """A silence belongs to a point or a camera: a new alarm there starts under it; a witness elsewhere
+        lifts it.
 
-        It is never laid on an alarm that stands already: that one may have become graver meanwhile.
+        It is never laid on an alarm that stands already: that one may have become graver meanwhile. But where
+        nobody is being called any more, a camera that is out of service does not begin it again by itself.
         """
         alarm = moved.alarm
         laid = alarm.silence
         runs = laid is not None and laid.active(now)
-        here = await unit.silences.active(edge.point, now)
-        if here is not None and new:
+        here = await self._silence_at(unit, edge, now)
+        lays = not before.open
+        if here is not None and here.kind is SilenceKind.OUT_OF_SERVICE and laid is None and moved.row.pages:
+            alone = laid_over(alarm, await out_of_service(unit, now), now) is not None
+            lays = lays or (alone and not before.state.owes_acknowledgement)
+        if here is not None and lays:
             until = f"until {here.until:%H:%M}Z"
             await unit.journal.write(JournalEntry(now, Entry.SILENCED, alarm.id, here.by, here.reason, until))
             return replace(moved, alarm=replace(alarm, silence=here))
@@ -251,6 +265,15 @@ class Intake:
         await unit.silences.drop([condition.point for condition in alarm.conditions])
         await unit.journal.write(JournalEntry(now, Entry.SILENCE_LIFTED, alarm.id, "tocsin", why, _who(edge)))
         return make(replace(alarm, silence=None), Move.LIFT, now)
+
+    async def _silence_at(self, unit: Unit, edge: Edge, now: datetime) -> Silence | None:
+        """What silences this edge: its camera's being out of service, or its point's; of both the longer."""
+        there = await unit.silences.active(edge.point, now)
+        out = await unit.service.get(edge.source)
+        signal = self._policy.catalogue.get(edge.hazard).signal
+        if out is None or not out.active(now) or not out.covers(edge, signal):
+            return there
+        return out.silence if there is None or there.until < out.until else there
 
     async def _clear(
         self, unit: Unit, alarm: Alarm, edge: Edge, verdict: Verdict, timing: str, now: datetime

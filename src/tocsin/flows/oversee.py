@@ -13,7 +13,7 @@ from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Sight
 from tocsin.flows.intake import Intake
-from tocsin.flows.operate import lift
+from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports import Pictures, Store
 
@@ -61,17 +61,15 @@ class Oversee:
         await self.eyes(now)
 
     async def lift_expired(self, now: datetime) -> int:
-        """A silence that has ended is lifted: a hazard that still stands pages (invariant 8)."""
+        """A silence that has ended is lifted, a camera whose time out of service is over is back in it: a
+        hazard that still stands pages (invariant 8)."""
         async with self._store.reading() as unit:
             ended = any(a.silence and not a.silence.active(now) for a in await unit.alarms.open())
+            ended = ended or any(not one.active(now) for one in await unit.service.all())
         if not ended:
             return 0
-        lifted = 0
         async with self._store.deciding() as unit:
-            for alarm in await unit.alarms.open():
-                if alarm.silence is not None and not alarm.silence.active(now):
-                    await lift(unit, self._policy, alarm, "tocsin", "its time is over", now)
-                    lifted += 1
+            lifted = await end_expired(unit, self._policy, now)
             await unit.silences.drop_expired(now)
         self._ring()
         return lifted
@@ -107,12 +105,14 @@ class Oversee:
 
         The watcher raises that itself, at the same point; this is for one whose own watch over silence is
         dead, or that was started anew and no longer knows what it had raised. What it calls silent is left
-        to it, and nothing clears but looks that come again (invariant 2).
+        to it, and nothing clears but looks that come again (invariant 2). No look is missed of a camera that
+        is out of service; its silence is told when it is back, if it lasts.
         """
         heard_within = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
             standing = _standing(await unit.alarms.open(), CAMERA_SILENT, SourceKind.CAMERA)
+            out = await out_of_service(unit, now)
         known = set[str]()
         for watcher in watchers:
             if watcher.heartbeat is None or watcher.heard_at is None:
@@ -125,7 +125,10 @@ class Oversee:
                     self._back_since.pop(source, None)
                     continue
                 try:
-                    await self._eye(source, camera, watcher.heard_at, now, stands=source in standing)
+                    owed = source not in out
+                    await self._eye(
+                        source, camera, watcher.heard_at, now, stands=source in standing, owed=owed
+                    )
                 except InvalidEdgeError:
                     continue  # what one watcher names wrongly must not leave the others' cameras unwatched
         for kept in (self._blind_since, self._back_since):
@@ -133,9 +136,12 @@ class Oversee:
                 del kept[source]
 
     async def _eye(
-        self, source: str, camera: CameraHealth, heard: datetime, now: datetime, *, stands: bool
+        self, source: str, camera: CameraHealth, heard: datetime, now: datetime, *, stands: bool, owed: bool
     ) -> None:
-        """Only the age that the watcher told counts: what its heartbeat takes to come is no blindness."""
+        """Only the age that the watcher told counts: what its heartbeat takes to come is no blindness.
+
+        `owed`: its looks are missed when they do not come.
+        """
         age_s, limit_s = camera.since_look_s, camera.limit_s
         if age_s is None or limit_s is None or _says_silent(camera):
             self._blind_since.pop(source, None)
@@ -154,6 +160,9 @@ class Oversee:
                 await self._take_camera(source, camera, EdgeKind.CLEARED, back, why, now)
             return
         self._back_since.pop(source, None)
+        if not owed:
+            self._blind_since.pop(source, None)
+            return
         if hazard.enabled and not stands and age_s > limit_s + hazard.on_delay_s + WATCHER_FIRST_S:
             since = self._blind_since.setdefault(source, heard - timedelta(seconds=age_s))
             why = f"its watcher answers, but has analysed no picture of it for {age_s:.0f} s"

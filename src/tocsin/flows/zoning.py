@@ -29,7 +29,7 @@ class Zoning:
     async def of(self, watcher: str, camera: str) -> tuple[DrawnZones, Zones]:
         """What is drawn for a camera, and what its watcher's own file has. Raises NotFoundError."""
         async with self._store.reading() as unit:
-            health = await _camera(unit, watcher, camera)
+            health = await camera_health(unit, watcher, camera)
             return await unit.zones.get(watcher, camera), fixed_of(health)
 
     async def keep(
@@ -41,7 +41,7 @@ class Zoning:
         any more, ZoneError for masks over more than MOST_MASKED, and NotFoundError; nothing is saved then.
         """
         async with self._store.writing() as unit:
-            fixed = fixed_of(await _camera(unit, watcher, camera))
+            fixed = fixed_of(await camera_health(unit, watcher, camera))
             share = fixed.plus(zones).masked_share
             if zones.masks and share > MOST_MASKED:
                 raise ZoneError(
@@ -82,7 +82,8 @@ def fixed_of(health: CameraHealth) -> Zones:
         return NO_ZONES
 
 
-async def _camera(unit: Unit, watcher: str, camera: str) -> CameraHealth:
+async def camera_health(unit: Unit, watcher: str, camera: str) -> CameraHealth:
+    """What its watcher last told of it. Raises NotFoundError."""
     for known in await unit.watchers.all():
         if known.name == watcher and known.heartbeat is not None:
             for health in known.heartbeat.cameras:

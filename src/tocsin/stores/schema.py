@@ -217,6 +217,18 @@ zones = Table(
     Column("drawn_at", Instant, nullable=False),
 )
 
+service = Table(
+    "service",
+    metadata,
+    Column("watcher", String(200), primary_key=True),
+    Column("camera", String(200), primary_key=True),
+    Column("taken_out_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
 channels = Table(
     "channels",
     metadata,

@@ -67,7 +67,8 @@ async def take_picture(
 async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, Any]:
     """Takes what a watcher says of its cameras, and brings what still stands in line.
 
-    The answer tells the digest of its cameras' zones, and of which cameras a still is asked for.
+    The answer tells the digest of its cameras' zones, of which cameras a still is asked for, and which are out
+    of service, with the seconds that are left.
     """
     heartbeat = heartbeat_codec.load(await request.body())
     _require_zones(heartbeat)
@@ -84,7 +85,12 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
             # What one camera says wrongly must not keep the others' standing alarms away.
             log.error("standing-refused", watcher=watcher.name, camera=camera.camera, error=str(error))
     digest, _ = await house.zoning.for_watcher(watcher.name)
-    return {"ok": True, "zones": digest, "stills": house.stills.wanted(watcher.name, now)}
+    return {
+        "ok": True,
+        "zones": digest,
+        "stills": house.stills.wanted(watcher.name, now),
+        "out_of_service": await house.maintenance.left_s(watcher.name, now),
+    }
 
 
 def _require_zones(heartbeat: Heartbeat) -> None:

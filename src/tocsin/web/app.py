@@ -29,7 +29,7 @@ from tocsin.core.errors import (
     ZonesChangedError,
 )
 from tocsin.flows.evidence import EdgeUnknownError
-from tocsin.web import api, api_staff, api_zones, metrics, pages, pages_zones, sign_in
+from tocsin.web import api, api_staff, api_zones, metrics, pages, pages_service, pages_zones, sign_in
 from tocsin.web.auth import (
     SignInNeededError,
     SignInThrottle,
@@ -99,6 +99,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(pages_zones.router)
+    app.include_router(pages_service.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tocsin.core.alarm import Alarm, AlarmId
+from tocsin.core.sight import Watcher
+from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.flows.policy import Policy
 from tocsin.ports import Store, Unit
-from tocsin.web.present import alarm_view, camera_views
+from tocsin.web.present import alarm_view, camera_views, until_text
 from tocsin.web.views import AlarmView, CameraView
 
 
@@ -55,8 +57,9 @@ class Board:
     async def cameras(self, now: datetime) -> list[CameraView]:
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
+            out = await out_of_service(unit, now)
         silent_s = self._policy.catalogue.get(WATCHER_SILENT).on_delay_s
-        return camera_views(watchers, self._policy, now, silent_s)
+        return camera_views(watchers, self._policy, now, silent_s, out)
 
     async def warnings(self, now: datetime) -> list[str]:
         """What is wrong with the site itself, and would make an alarm go unanswered."""
@@ -70,6 +73,14 @@ class Board:
             silences = await unit.silences.all(now)
             shown = {c.point for alarm in await unit.alarms.open() for c in alarm.conditions}
             watchers = await unit.watchers.all()
+            out = await out_of_service(unit, now)
+        for source in sorted(out.keys() - _names_of(watchers).keys()):
+            one = out[source]
+            until = until_text(one.until, self._policy, now)
+            found.append(
+                f"Camera {source} is out of service until {until} ({one.by}: {one.reason}), and its watcher no"
+                " longer tells of it."
+            )
         for point, silence in silences:
             if point not in shown:
                 until = silence.until.astimezone(roster.zone)
@@ -96,9 +107,13 @@ class Board:
 
 
 async def _names(unit: Unit) -> dict[str, str]:
+    return _names_of(await unit.watchers.all())
+
+
+def _names_of(watchers: Sequence[Watcher]) -> dict[str, str]:
     return {
         f"{watcher.name}/{camera.camera}": camera.name
-        for watcher in await unit.watchers.all()
+        for watcher in watchers
         if watcher.heartbeat is not None
         for camera in watcher.heartbeat.cameras
     }

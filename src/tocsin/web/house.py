@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
+from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
 from tocsin.flows.zoning import Zoning
@@ -38,6 +39,7 @@ class House:
     accounts: Accounts
     tokens: WatcherTokens
     zoning: Zoning
+    maintenance: Maintenance
     stills: Stills
     renderer: Renderer
     live: Live

@@ -25,6 +25,7 @@ from tocsin.core.alarm import Alarm, AlarmState, SilenceKind
 from tocsin.core.errors import NotFoundError
 from tocsin.core.hazards import Signal
 from tocsin.core.sight import Watcher
+from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.web.auth import UnauthorizedError
 from tocsin.web.house import House, HouseDep
@@ -33,7 +34,7 @@ from tocsin.web.views import CameraView
 
 router = APIRouter()
 
-SIGHTS = ("seeing", "trouble", "silent", "unknown")
+SIGHTS = ("seeing", "trouble", "silent", "unknown", "out-of-service")
 """What can be believed of a camera; unknown: it has not looked yet, or its watcher is silent."""
 
 
@@ -77,6 +78,7 @@ async def report_of(house: House) -> CentreReport:
         alarms = await unit.alarms.open()
         due, oldest = await unit.pages.backlog()
         watchers = await unit.watchers.all()
+        out = await out_of_service(unit, now)
     silent_s = house.policy.catalogue.get(WATCHER_SILENT).on_delay_s
     return CentreReport(
         alarms=alarms,
@@ -84,7 +86,7 @@ async def report_of(house: House) -> CentreReport:
         oldest_due_s=0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
         pages_done=house.pages_done(),
         watchers=watchers,
-        cameras=camera_views(watchers, house.policy, now, silent_s),
+        cameras=camera_views(watchers, house.policy, now, silent_s, out),
         loops_failing=len(house.failing_loops()),
         now=now,
         silent_s=silent_s,

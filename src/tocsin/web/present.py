@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from tocsin.core.dispatch import Page, PageState
 from tocsin.core.hazards import Catalogue, Priority, Signal
 from tocsin.core.journal import Entry
 from tocsin.core.observation import CapStatus, SourceKind
+from tocsin.core.service import OutOfService
 from tocsin.core.sight import CameraHealth, Sight, Watcher
 from tocsin.flows.evidence import STRIP
 from tocsin.flows.operate import OUTCOMES, asks_cause
@@ -51,6 +53,8 @@ _ENTRY_TEXT = {
     Entry.PICTURE_ADDED: "Picture added",
     Entry.ENDED: "Ended",
     Entry.ZONES_CHANGED: "Masks and zones changed",
+    Entry.OUT_OF_SERVICE: "Camera taken out of service",
+    Entry.IN_SERVICE: "Camera in service again",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
@@ -207,19 +211,43 @@ def _span(seconds: float) -> str:
 
 
 def camera_views(
-    watchers: Sequence[Watcher], policy: Policy, now: datetime, watcher_silent_s: float
+    watchers: Sequence[Watcher],
+    policy: Policy,
+    now: datetime,
+    watcher_silent_s: float,
+    out: Mapping[str, OutOfService],
 ) -> list[CameraView]:
-    """All cameras of all watchers, as far as each can be believed now."""
+    """All cameras of all watchers, as far as each can be believed now. `out` are those out of service."""
     views: list[CameraView] = []
     for watcher in watchers:
         if watcher.heartbeat is None or watcher.heard_at is None:
             continue
         silent_s = (now - watcher.heard_at).total_seconds()
-        views.extend(
-            _camera(camera, watcher, policy, now, silent_s > watcher_silent_s)
-            for camera in watcher.heartbeat.cameras
-        )
+        for camera in watcher.heartbeat.cameras:
+            view = _camera(camera, watcher, policy, now, silent_s > watcher_silent_s)
+            one = out.get(f"{watcher.name}/{camera.camera}")
+            views.append(view if one is None else _out(view, one, policy, now))
     return views
+
+
+def _out(view: CameraView, out: OutOfService, policy: Policy, now: datetime) -> CameraView:
+    """Its real sight stays in words, but nobody may rely on it."""
+    until = until_text(out.until, policy, now)
+    return replace(
+        view,
+        state="out-of-service",
+        state_text=f"Out of service until {until}",
+        sight_text=view.state_text,
+        out_until=until,
+        out_why=f"{out.by}: {out.reason}",
+    )
+
+
+def until_text(until: datetime, policy: Policy, now: datetime) -> str:
+    """A time of day at the site, with the day if it is another one."""
+    there = until.astimezone(policy.roster.zone)
+    today = there.date() == now.astimezone(policy.roster.zone).date()
+    return f"{there:%H:%M}" if today else f"{there:%H:%M on %d %b}"
 
 
 def _camera(
@@ -241,6 +269,7 @@ def _camera(
         troubles = [f"its watcher {watcher.name} is silent"]
     elif state == "seeing" and age_s is not None and age_s > LOOK_STALE_S:
         state, text = "silent", "Not looking"
+    url = f"/cameras/{quote(watcher.name, safe='')}/{quote(health.camera, safe='')}"
     return CameraView(
         id=health.camera,
         name=health.name,
@@ -252,7 +281,8 @@ def _camera(
         age_text="" if age_s is None else f"{_span(max(0.0, age_s))} ago",
         troubles=tuple(troubles),
         looking_text="" if watcher_silent else _looking(watcher),
-        zones_url=f"/cameras/{quote(watcher.name, safe='')}/{quote(health.camera, safe='')}/zones",
+        zones_url=f"{url}/zones",
+        service_url=f"{url}/service",
         zones_version=health.zones.version,
         ignored=health.zones.ignored,
     )

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from tocsin.core.errors import TocsinError
 from tocsin.core.observation import CapStatus
+from tocsin.flows.maintenance import REASONS
 from tocsin.flows.operate import OUTCOMES, SHELVE_REASONS
 from tocsin.flows.policy import Policy
 from tocsin.ports import Clock
@@ -73,6 +74,7 @@ class Renderer:
                 for hazard in policy.catalogue
             },
             "shelve_reasons": list(SHELVE_REASONS.items()),
+            "service_reasons": list(REASONS.items()),
             "keep_alarms_days": policy.keep_alarms_days,
             "keep_pictures_days": policy.keep_pictures_days,
         }

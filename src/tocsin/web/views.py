@@ -99,7 +99,11 @@ class ResolveView:
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """A camera in the list. `state` is seeing, trouble, silent or unknown; `state_text` in words.
+    """A camera in the list. `state` is seeing, trouble, silent, unknown or out-of-service; `state_text` in
+    words.
+
+    What a camera that is out of service would be without that, is `sight_text`. `out_until` is empty, or says
+    until when it is out; `out_why` who took it out and why. `service_url` is where that is changed.
 
     `looking_text` tells how its watcher spreads its looks; empty when that is not known now. `zones_url` is
     where its masks and zones are drawn, `zones_version` the version that its watcher goes by, `ignored` the
@@ -119,6 +123,20 @@ class CameraView:
     zones_url: str = ""
     zones_version: int = 0
     ignored: int = 0
+    service_url: str = ""
+    sight_text: str = ""
+    out_until: str = ""
+    out_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """What a form to take a camera out of service holds, and why it was refused, if it was."""
+
+    minutes: int
+    reason: str = ""
+    note: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

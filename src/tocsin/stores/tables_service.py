@@ -1,0 +1,54 @@
+"""The store's port for the cameras that are out of service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tocsin.core.service import OutOfService
+from tocsin.stores import schema
+from tocsin.stores.tables import upsert
+
+_SOURCE = schema.service.c.watcher + "/" + schema.service.c.camera
+
+
+def _out(row: Any) -> OutOfService:
+    return OutOfService(
+        row.watcher, row.camera, row.taken_out_by, row.reason, row.began_at, row.since, row.until
+    )
+
+
+class SqlServiceBook:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, source: str) -> OutOfService | None:
+        rows = await self._connection.execute(select(schema.service).where(source == _SOURCE))
+        row = rows.first()
+        return None if row is None else _out(row)
+
+    async def all(self) -> Sequence[OutOfService]:
+        table = schema.service
+        rows = await self._connection.execute(select(table).order_by(table.c.watcher, table.c.camera))
+        return [_out(row) for row in rows]
+
+    async def put(self, out: OutOfService) -> None:
+        await upsert(
+            self._connection,
+            schema.service,
+            {
+                "watcher": out.watcher,
+                "camera": out.camera,
+                "taken_out_by": out.by,
+                "reason": out.reason,
+                "began_at": out.began_at,
+                "since": out.since,
+                "until": out.until,
+            },
+        )
+
+    async def drop(self, source: str) -> None:
+        await self._connection.execute(delete(schema.service).where(source == _SOURCE))
