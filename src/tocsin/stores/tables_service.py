@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.service import OutOfService
 from tocsin.stores import schema
 from tocsin.stores.tables import upsert
 
-_SOURCE = schema.service.c.watcher + "/" + schema.service.c.camera
+_SOURCE: ColumnElement[str] = schema.service.c.watcher + "/" + schema.service.c.camera
 
 
 def _out(row: Any) -> OutOfService:

@@ -135,7 +135,7 @@ def _cameras(cameras: Sequence[tuple[CameraLine, WatcherLine]], several: bool) -
     for one, line in cameras:
         table.add_row(
             _cut(_name(one, line, several)),
-            Text("late" if one.late and one.sight == "seeing" else one.sight, style=_colour(one)),
+            Text(_sight(one), style=_colour(one)),
             "-" if one.age_s is None else span(one.age_s),
             "-" if one.looks_per_s is None else f"{one.looks_per_s:.2f}",
             "-" if one.decode_ms is None else f"{one.decode_ms:.1f}",
@@ -155,5 +155,13 @@ def _name(one: CameraLine, line: WatcherLine, several: bool) -> str:
     return f"{line.shown_name}/{one.camera}" if several else one.camera
 
 
+def _sight(one: CameraLine) -> str:
+    if one.out_of_service_s is not None:
+        return "out"
+    return "late" if one.late and one.sight == "seeing" else one.sight
+
+
 def _colour(one: CameraLine) -> str:
+    if one.out_of_service_s is not None:
+        return "cyan"
     return "red" if one.late else _COLOURS.get(one.sight, "red")

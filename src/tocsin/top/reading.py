@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from tocsin.core.errors import ConfigError
 from tocsin.core.sight import Sight
-from tocsin.top.words import plain, why
+from tocsin.top.words import plain, span, why
 
 WITHIN_S: Final = 4.0
 MOST_BYTES: Final = 8_000_000
@@ -44,6 +44,7 @@ class CameraLine:
     reconnects: int = 0
     failing: str = ""
     troubles: tuple[str, ...] = ()
+    out_of_service_s: float | None = None
 
     @property
     def late(self) -> bool:
@@ -52,17 +53,20 @@ class CameraLine:
 
     @property
     def sees(self) -> bool:
-        return self.sight == Sight.SEEING and not self.late
+        return self.sight == Sight.SEEING and not self.late and self.out_of_service_s is None
 
     @property
     def reason(self) -> str:
         """Why it does not see, in plain words; empty when it does."""
+        if self.out_of_service_s is not None:
+            return f"out of service for another {span(self.out_of_service_s)}"
         return "" if self.sees else why(self.sight, self.failing, self.troubles, self.age_s, self.limit_s)
 
     @property
     def rank(self) -> tuple[int, float, int, str]:
-        """The worst first: blind, then in trouble, then whoever has stumbled most."""
-        order = 2 if self.sees else 1 if self.sight == Sight.TROUBLE and not self.late else 0
+        """The worst first: blind, then in trouble or out of service, then whoever has stumbled most."""
+        mild = self.out_of_service_s is not None or (self.sight == Sight.TROUBLE and not self.late)
+        order = 2 if self.sees else 1 if mild else 0
         age_s = 0.0 if self.sees else -(math.inf if self.age_s is None else self.age_s)
         return (order, age_s, -(self.stalls + self.reconnects), self.camera)
 
@@ -250,6 +254,7 @@ def _camera(table: _Table, name: str) -> CameraLine:
         reconnects=count("reconnects"),
         failing=plain(of.failing),
         troubles=tuple(plain(one) for one in of.troubles),
+        out_of_service_s=values.get("tocsin_camera_out_of_service_seconds"),
     )
 
 

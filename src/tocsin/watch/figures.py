@@ -70,7 +70,8 @@ class CameraReport:
     """One camera as its watcher sees it now.
 
     `limit_s`: an older look than that is silence; None where no look is owed (a recording that has ended).
-    `troubles`: the troubles that stand.
+    `troubles`: the troubles that stand. `out_of_service_s`: for how many seconds more a person has taken it
+    out of service; None while it is in service.
     """
 
     camera: CameraId
@@ -78,6 +79,7 @@ class CameraReport:
     limit_s: float | None
     looks: LookFigures
     troubles: tuple[HazardCode, ...] = ()
+    out_of_service_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

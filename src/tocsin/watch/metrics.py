@@ -102,14 +102,21 @@ def _sights(cameras: Sequence[CameraReport]) -> Iterator[Metric]:
     rates = GaugeMetricFamily(
         "tocsin_camera_looks_per_second", "Frames analysed a second, over the last minute.", labels=CAMERA
     )
+    out = GaugeMetricFamily(
+        "tocsin_camera_out_of_service_seconds",
+        "For how much longer it is out of service; absent while it is in service.",
+        labels=CAMERA,
+    )
     for one in cameras:
+        if one.out_of_service_s is not None:
+            out.add_metric((one.camera,), one.out_of_service_s)
         for sight in Sight:
             sights.add_metric((one.camera, sight.value), float(one.sight is sight))
         ages.add_metric((one.camera,), one.looks.age_s)
         if one.limit_s is not None:
             limits.add_metric((one.camera,), one.limit_s)
         rates.add_metric((one.camera,), one.looks.looks_per_s)
-    yield from (sights, ages, limits, rates)
+    yield from (sights, ages, limits, rates, out)
 
 
 def _looks(cameras: Sequence[CameraReport]) -> Iterator[Metric]:

@@ -165,13 +165,19 @@ class Asked:
         client: CentreClient,
         zones: KeptZones,
         still: Callable[[CameraId], RedactedPicture | None],
+        *,
+        told: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
+        """`told` is handed every answer first: what it takes must not wait for what is fetched."""
+        self._told = told
         self._client = client
         self._zones = zones
         self._still = still
 
     def __call__(self, answer: Mapping[str, Any]) -> None:
         """Raises httpx.HTTPError when the centre does not answer."""
+        if self._told is not None:
+            self._told(answer)
         digest = answer.get("zones")
         if isinstance(digest, str) and digest != self._zones.digest:
             self._fetch()

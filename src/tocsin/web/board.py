@@ -78,8 +78,8 @@ class Board:
             one = out[source]
             until = until_text(one.until, self._policy, now)
             found.append(
-                f"Camera {source} is out of service until {until} ({one.by}: {one.reason}), and its watcher no"
-                " longer tells of it."
+                f"Camera {source} is out of service until {until} ({one.by}: {one.reason}), and its watcher"
+                " no longer tells of it."
             )
         for point, silence in silences:
             if point not in shown:
