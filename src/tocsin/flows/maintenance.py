@@ -90,18 +90,14 @@ class Maintenance:
             if source not in await out_of_service(unit, now):
                 raise IllegalMoveError("it is not out of service", where=f"camera {source}")
             await unit.service.drop(source)
-            why = "ended by a person"
-            await unit.journal.write(JournalEntry(now, Entry.IN_SERVICE, None, by, f"camera {source}: {why}"))
+            reason = f"camera {source}: ended by a person"
+            await unit.journal.write(JournalEntry(now, Entry.IN_SERVICE, None, by, reason))
             out = await out_of_service(unit, now)
             back = f"camera {source} is in service again"
             for alarm in await unit.alarms.open():
                 if _lies(alarm) and _sees(alarm, source):
                     await settle(unit, self._policy, alarm, out, by, back, now)
         self._ring()
-
-    async def of(self, watcher: str, camera: str, now: datetime) -> OutOfService | None:
-        async with self._store.reading() as unit:
-            return (await out_of_service(unit, now)).get(f"{watcher}/{camera}")
 
     async def left_s(self, watcher: str, now: datetime) -> dict[str, float]:
         """Of this watcher's cameras those that are out of service, and for how many seconds more.

@@ -12,7 +12,11 @@ from tocsin.core.service import OutOfService
 from tocsin.stores import schema
 from tocsin.stores.tables import upsert
 
-_SOURCE: ColumnElement[str] = schema.service.c.watcher + "/" + schema.service.c.camera
+
+def _named(source: str) -> ColumnElement[bool]:
+    """The row of the camera that edges name so. The table has a row or two: no index is worth it."""
+    table = schema.service
+    return table.c.watcher + "/" + table.c.camera == source
 
 
 def _out(row: Any) -> OutOfService:
@@ -26,7 +30,7 @@ class SqlServiceBook:
         self._connection = connection
 
     async def get(self, source: str) -> OutOfService | None:
-        rows = await self._connection.execute(select(schema.service).where(source == _SOURCE))
+        rows = await self._connection.execute(select(schema.service).where(_named(source)))
         row = rows.first()
         return None if row is None else _out(row)
 
@@ -51,4 +55,4 @@ class SqlServiceBook:
         )
 
     async def drop(self, source: str) -> None:
-        await self._connection.execute(delete(schema.service).where(source == _SOURCE))
+        await self._connection.execute(delete(schema.service).where(_named(source)))

@@ -7,7 +7,6 @@ by itself. Nothing is kept on disk: a watcher that starts anew watches everythin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -60,4 +59,5 @@ def _is_span(value: object) -> bool:
     """Seconds that a centre may tell: not more than a silence may last (invariant 8)."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and 0.0 < value <= MAX_SILENCE.total_seconds()
+    # Written so that NaN is refused too.
+    return 0.0 < value <= MAX_SILENCE.total_seconds()

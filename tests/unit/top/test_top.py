@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 import threading
 from collections.abc import Generator
@@ -38,14 +39,15 @@ def a_camera(
     failing: str = "",
     troubles: tuple[str, ...] = (),
     ended: bool = False,
+    out_s: float | None = None,
 ) -> CameraReport:
     figures = Figures(0.0)
     figures.looked(100.0, decode_cpu_s=0.003, detect_cpu_s=0.012)
     if failing:
         figures.failed(failing)
-    limit_s = None if ended else 5.0
+    limit_s = None if ended or out_s is not None else 5.0
     codes = tuple(HazardCode(code) for code in troubles)
-    return CameraReport(CameraId(name), sight, limit_s, figures.read(100.0 + age_s), codes)
+    return CameraReport(CameraId(name), sight, limit_s, figures.read(100.0 + age_s), codes, out_s)
 
 
 def page(*cameras: CameraReport, name: str = "yard", headroom: int | None = 30) -> str:
@@ -94,12 +96,28 @@ def test_a_page_becomes_lines_the_worst_first() -> None:
         (a_camera("c", sight=Sight.SILENT, failing="source-ended", age_s=9.0), "the stream ended"),
         (a_camera("c", sight=Sight.SILENT), "it was silent, and is just coming back"),
         (a_camera("c", sight=Sight.TROUBLE, troubles=("detector-failed",)), "Detector failed"),
+        (a_camera("c", out_s=840.0), "out of service for another 14 min"),
+        (a_camera("c", sight=Sight.SILENT, age_s=400.0, out_s=30.0), "out of service for another 30.0 s"),
     ],
 )
 def test_what_is_wrong_is_said_in_plain_words(camera: CameraReport, reason: str) -> None:
     (one,) = parse(page(camera), URL).cameras
     assert not one.sees
     assert reason in one.reason
+
+
+def test_a_camera_that_is_out_of_service_is_not_called_seeing_nor_blind() -> None:
+    cameras = (
+        a_camera("fine"),
+        a_camera("cleaned", out_s=840.0),
+        a_camera("gone", sight=Sight.SILENT, age_s=9.0),
+    )
+    line = parse(page(*cameras), URL)
+    assert [one.camera for one in line.cameras] == ["gone", "cleaned", "fine"]
+    assert not parse(page(a_camera("cleaned", out_s=840.0)), URL).sees
+    shown = told([line])
+    assert "cleaned: out of service for another 14 min" in shown
+    assert re.search(r"cleaned +out +0\.5 s", shown)
 
 
 def test_everything_fits_into_80_columns() -> None:

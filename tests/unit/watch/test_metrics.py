@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -52,6 +53,13 @@ def families(registry: CollectorRegistry) -> dict[str, Metric]:
 
 def values(metric: Metric) -> dict[tuple[str, ...], float]:
     return {tuple(sample.labels.values()): sample.value for sample in metric.samples}
+
+
+def test_for_how_long_a_camera_is_out_of_service_is_told_only_while_it_is() -> None:
+    out = replace(a_camera("cleaned"), limit_s=None, out_of_service_s=840.0)
+    found = families(registry_of(lambda: a_report(a_camera(), out)))
+    assert values(found["tocsin_camera_out_of_service_seconds"]) == {("cleaned",): 840.0}
+    assert values(found["tocsin_camera_look_age_limit_seconds"]) == {("hall-1",): 5.0}
 
 
 def test_a_camera_is_told_whole() -> None:

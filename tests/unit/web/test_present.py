@@ -198,7 +198,7 @@ def _camera(
     edges = (an_edge(standing),) if standing else ()
     health = CameraHealth(CameraId("cam-1"), "Hall 1", PlaceId("hall"), sight, look_at, 9, error, edges)
     watcher = Watcher("w1", NOON, after(-heard_age_s), Heartbeat(said_at, (health,)))
-    (view,) = camera_views([watcher], _policy(), NOON, WATCHER_SILENT_S)
+    (view,) = camera_views([watcher], _policy(), NOON, WATCHER_SILENT_S, {})
     return view
 
 
@@ -261,7 +261,7 @@ def _looking_text(looking: Looking | None, *, heard_age_s: float = 1.0) -> str:
     health = CameraHealth(CameraId("cam-1"), "Hall 1", PlaceId("hall"), Sight.SEEING, NOON, 9)
     heard_at = after(-heard_age_s)
     watcher = Watcher("w1", NOON, heard_at, Heartbeat(heard_at, (health,), looking=looking))
-    (view,) = camera_views([watcher], _policy(), NOON, WATCHER_SILENT_S)
+    (view,) = camera_views([watcher], _policy(), NOON, WATCHER_SILENT_S, {})
     return view.looking_text
 
 
@@ -283,7 +283,7 @@ def test_what_an_older_or_a_silent_watcher_does_is_not_known() -> None:
 
 
 def test_a_watcher_that_has_said_nothing_shows_no_camera() -> None:
-    assert camera_views([Watcher("w1", NOON)], _policy(), NOON, WATCHER_SILENT_S) == []
+    assert camera_views([Watcher("w1", NOON)], _policy(), NOON, WATCHER_SILENT_S, {}) == []
 
 
 def test_staff_choose_among_what_staff_may_raise_the_gravest_first() -> None:
