@@ -35,6 +35,7 @@ from tocsin.core.sight import Heartbeat, Looking, Sight
 from tocsin.detectors.fire import FireDetector
 from tocsin.detectors.picture import PictureDetector
 from tocsin.detectors.waterline import WaterlineDetector
+from tocsin.flows.maintenance import REASONS
 from tocsin.flows.operate import OUTCOMES, SHELVE_REASONS
 from tocsin.watch.figures import CameraReport, LookFigures, Spent, WatcherReport
 from tocsin.watch.load import Load
@@ -352,7 +353,7 @@ def test_the_json_examples_of_the_watchers_api_can_be_read() -> None:
 
 def test_the_outcomes_and_reasons_are_all_listed() -> None:
     text = (REFERENCE / "watcher-api.md").read_text(encoding="utf-8")
-    for code in (*OUTCOMES, *SHELVE_REASONS):
+    for code in (*OUTCOMES, *SHELVE_REASONS, *REASONS):
         assert f"`{code}`" in text, code
 
 
@@ -433,7 +434,7 @@ def _metric_names() -> Iterator[tuple[str, str]]:
     looks = LookFigures(
         1, 1.0, 1.0, Spent(1.0, 1.0, 1.0), Spent(1.0, 1.0, 1.0), 1, 1, 1, 1, 1, "bug", (("bug", 1),)
     )
-    camera = CameraReport(CameraId("c"), Sight.SEEING, 5.0, looks, (HazardCode("camera-covered"),))
+    camera = CameraReport(CameraId("c"), Sight.SEEING, 5.0, looks, (HazardCode("camera-covered"),), 60.0)
     looking = Looking(1.0, 1.0, 1, 1, 1, 1, 1.0, 1.0, 1.0)
     report = WatcherReport("w", (camera,), looking, Load(2, 1.0, 1.0), 1, 1, 1, 0.5)
     now = datetime(2026, 3, 2, tzinfo=UTC)

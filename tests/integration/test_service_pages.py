@@ -66,7 +66,7 @@ def test_a_camera_is_taken_out_shown_so_everywhere_and_put_back(centre: RunningC
         assert "1 of 2 cameras see. 1 camera out of service until" in board
         assert 'data-calm="no"' in board, "nothing looks calm while a camera is not watched"
         assert "ana: Lens or housing is cleaned: spray booth" in cameras
-        assert "Without that: seeing" in cameras
+        assert "Its own sight: seeing" in cameras
         assert "Put it back into service now" in page
         (one, _) = ana.get("/api/v1/cameras", headers={"accept": "application/json"}).json()
         assert (one["state"], one["sight_text"]) == ("out-of-service", "Seeing")
@@ -159,10 +159,10 @@ def test_its_real_sight_is_never_hidden(centre: RunningCentre) -> None:
         _beat(watcher)
         ana.post(PAGE, data=FORM)
         _beat(watcher, Sight.SILENT)
-        assert "Without that: silent" in ana.get("/cameras").text
+        assert "Its own sight: silent" in ana.get("/cameras").text
         centre.clock.ahead_s = 300
         page = ana.get(PAGE).text
-        assert "Without that: not known" in page
+        assert "Its own sight: not known" in page
         assert "its watcher w1 is silent" in page
 
 
