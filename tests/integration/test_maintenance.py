@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ async def test_invariant_1_what_it_sees_is_kept_and_shown_calls_nobody_and_calls
     (alarm,) = await site.open()
     assert (alarm.id, alarm.state) == (receipt.alarm_id, AlarmState.UNACK)
     assert alarm.silence == out.silence
-    assert alarm.silence.kind is SilenceKind.OUT_OF_SERVICE
+    assert out.silence.kind is SilenceKind.OUT_OF_SERVICE
     assert await site.pages(alarm.id) == []
     await site.delivery.work(site.now(200))
     assert await site.watch(60 + HOUR - 1) == 0
@@ -302,6 +303,48 @@ async def test_of_two_that_are_out_the_first_that_is_back_is_believed(site: Kept
     await site.back(2000, "cam-2")
     alarm = await site.alarm(alarm.id)
     assert alarm.silence is None
+    assert await site.rounds(alarm) == [alarm.round]
+
+
+async def test_a_second_witness_that_is_back_earlier_is_believed_then(site: Kept) -> None:
+    await site.out(0, 60)
+    await site.out(0, 30, "cam-2")
+    alarm = await site.raised(seen("smoke", at_s=10))
+    await site.take(seen("smoke", at_s=20, source=OTHER))
+    silence = (await site.alarm(alarm.id)).silence
+    assert silence is not None
+    assert silence.until == after(1800)
+    await site.watch(1800)
+    alarm = await site.alarm(alarm.id)
+    assert alarm.silence is None
+    assert await site.rounds(alarm) == [alarm.round]
+
+
+async def test_a_shelved_witness_and_one_out_of_service_each_count_for_themselves(site: Kept) -> None:
+    """Smoke at the second camera was shelved until 14:00, and is gone; then the first is taken out."""
+    old = seen("smoke", at_s=0, source=OTHER)
+    alarm = await site.raised(old)
+    await site.operate.shelve(alarm.id, "ana", "works", "", 120, site.now(1))
+    await site.operate.acknowledge(alarm.id, "ana", site.now(2))
+    await site.take(gone(old, 3))
+    async with site.store.deciding() as unit:
+        kept = await unit.alarms.get(alarm.id)
+        assert kept is not None
+        # Closed by its own camera, not by a person: the shelving of the point goes on.
+        await unit.alarms.put(replace(kept, state=AlarmState.NORMAL, closed_at=after(4), silence=None))
+    await site.out(10, 60)
+    alarm = await site.raised(seen("smoke", at_s=20))
+    await site.take(again(old, 30))
+    silence = (await site.alarm(alarm.id)).silence
+    assert silence is not None
+    assert (silence.kind, silence.until) == (SilenceKind.OUT_OF_SERVICE, after(10 + HOUR))
+    await site.take(gone(seen("smoke", at_s=20), 40))
+    await site.watch(10 + HOUR)
+    silence = (await site.alarm(alarm.id)).silence
+    assert silence is not None
+    assert (silence.kind, silence.until) == (SilenceKind.SHELVED, after(1 + 2 * HOUR))
+    await site.watch(1 + 2 * HOUR)
+    alarm = await site.alarm(alarm.id)
     assert await site.rounds(alarm) == [alarm.round]
 
 

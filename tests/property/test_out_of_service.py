@@ -49,14 +49,17 @@ class Life:
         await self.site.oversee.lift_expired(now)
         async with self.site.store.reading() as unit:
             out = await out_of_service(unit, now)
+            shelved = {point: silence.until for point, silence in await unit.silences.all(now)}
             alarms = await unit.alarms.open()
             assert len(out) == len(await unit.service.all()), "one whose time is over is still there"
         for alarm in alarms:
             silence = alarm.silence
             if silence is not None and silence.kind is SilenceKind.OUT_OF_SERVICE:
                 for witness in alarm.standing or alarm.conditions:
-                    assert witness.source in out, "a witness in service is silenced"
-                    assert silence.until <= out[witness.source].until, "it lasts longer than it may"
+                    ends = [shelved[witness.point]] if witness.point in shelved else []
+                    ends += [out[witness.source].until] if witness.source in out else []
+                    assert ends, "a witness in service is silenced"
+                    assert silence.until <= max(ends), "it lasts longer than it may"
             if silence is None and alarm.state is AlarmState.UNACK:
                 pages = [p for p in await self.site.pages(alarm.id) if p.state is not PageState.CANCELLED]
                 assert any(page.round == alarm.round for page in pages), "it stands, and calls nobody"
@@ -146,7 +149,7 @@ cameras, hazards = st.sampled_from(CAMERAS), st.sampled_from(HAZARDS)
 minutes = st.sampled_from((1, 5, 30, 60, 240, 1440))
 steps: st.SearchStrategy[Step] = st.one_of(
     st.builds(Sees, cameras, hazards),
-    st.builds(Sees, cameras, hazards),
+    st.builds(Sees, cameras, st.just("smoke")),
     st.builds(SeesNoMore, cameras, hazards),
     st.builds(Out, cameras, minutes),
     st.builds(Back, cameras),
@@ -171,9 +174,14 @@ async def _lived(story: list[Step], template: Path) -> None:
 
 
 def test_invariant_1_maintenance_hides_nothing_that_is_seen_in_service(sqlite_template: Path) -> None:
+    # Half of a story's beginning is chosen for it: only where cameras are out, and see, is anything at stake.
     @settings(max_examples=60, deadline=None)
-    @given(st.lists(steps, min_size=4, max_size=14))
-    def lived(story: list[Step]) -> None:
-        asyncio.run(_lived(story, sqlite_template))
+    @given(
+        st.lists(st.builds(Out, cameras, minutes), min_size=1, max_size=2),
+        st.lists(st.builds(Sees, cameras, st.sampled_from(("smoke", "flame"))), min_size=1, max_size=3),
+        st.lists(steps, min_size=1, max_size=8),
+    )
+    def lived(out: list[Out], seen: list[Sees], then: list[Step]) -> None:
+        asyncio.run(_lived([*out, *seen, *then], sqlite_template))
 
     lived()

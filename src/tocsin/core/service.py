@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 from tocsin.core.alarm import Alarm, Silence, SilenceKind
 from tocsin.core.hazards import Signal
 from tocsin.core.observation import Edge, SourceKind
+
+NOTHING_SHELVED: Final[Mapping[str, Silence]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,28 @@ class OutOfService:
         return mine and (signal is Signal.TROUBLE or edge.captured_at >= self.began_at)
 
 
-def laid_over(alarm: Alarm, out: Mapping[str, OutOfService], now: datetime) -> Silence | None:
-    """The silence over an alarm of which every witness is out of service; None if one of them is not.
+def laid_over(
+    alarm: Alarm,
+    out: Mapping[str, OutOfService],
+    now: datetime,
+    shelved: Mapping[str, Silence] = NOTHING_SHELVED,
+) -> Silence | None:
+    """The silence over an alarm of which every witness is silenced; None if one of them is not.
 
-    `out` is by source. Of several silences it is the one that ends first: whoever is back is believed.
-    Where nothing stands any more, all that ever saw it count.
+    `out` are the cameras that are out of service, by source, `shelved` the silences of single points. What
+    silences a witness is the longer of both, and what silences the alarm the first of these to end: whoever
+    is back is believed. Where nothing stands any more, all that ever saw it count.
     """
     silences: list[Silence] = []
     for witness in alarm.standing or alarm.conditions:
         one = out.get(witness.source) if witness.source_kind is SourceKind.CAMERA else None
-        if one is None or not one.active(now):
+        found = [silence for silence in (one and one.silence, shelved.get(witness.point)) if silence]
+        running = [silence for silence in found if silence.active(now)]
+        if not running:
             return None
-        silences.append(one.silence)
-    return min(silences, key=lambda silence: silence.until, default=None)
+        silences.append(max(running, key=_end))
+    return min(silences, key=_end, default=None)
+
+
+def _end(silence: Silence) -> datetime:
+    return silence.until

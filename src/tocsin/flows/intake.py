@@ -257,7 +257,12 @@ class Intake:
             until = f"until {here.until:%H:%M}Z"
             await unit.journal.write(JournalEntry(now, Entry.SILENCED, alarm.id, here.by, here.reason, until))
             return replace(moved, alarm=replace(alarm, silence=here))
-        if laid is None or (runs and here is not None):
+        if laid is None:
+            return moved
+        if runs and here is not None:
+            if SilenceKind.OUT_OF_SERVICE in (laid.kind, here.kind) and here.until < laid.until:
+                # This witness is back before the others: it is believed then.
+                return replace(moved, alarm=replace(alarm, silence=here))
             return moved
         # Either its time is over and the watchman has not come by yet, or a witness sees it that
         # nobody silenced: both are the end of the silence, and what stands pages.

@@ -158,13 +158,15 @@ async def settle(
 ) -> None:
     """What becomes of a silence whose time is over, or whose camera's time has changed.
 
-    It stays as long as every witness is out of service. Else what stands pages. A trouble of the cameras
+    It stays as long as every witness is silenced. Else what stands pages. A trouble of the cameras
     themselves that came and went meanwhile is closed: whoever took them out knows of it. A hazard that is
     gone pages all the same: a camera that was being worked on is no witness that it is over.
     """
     laid = alarm.silence
     ours = _lies(alarm)
-    over = laid_over(alarm, out, now) if ours or alarm.signal is Signal.TROUBLE else None
+    over = None
+    if ours or alarm.signal is Signal.TROUBLE:
+        over = laid_over(alarm, out, now, dict(await unit.silences.all(now)))
     if over is not None:
         if over != laid:
             await _put(unit, alarm, over, now)

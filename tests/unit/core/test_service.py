@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.unit.core.making import NOON, after, an_alarm, an_edge
@@ -10,13 +11,13 @@ from tests.unit.core.making import NOON, after, an_alarm, an_edge
 from tocsin.core.alarm import CLOCK_SLACK, AlarmState, SilenceKind, unwitnessed
 from tocsin.core.errors import SilenceError
 from tocsin.core.hazards import Signal
-from tocsin.core.observation import EdgeKind, SourceKind
+from tocsin.core.observation import Edge, EdgeKind, SourceKind
 from tocsin.core.service import OutOfService, laid_over
 
 
-def out(camera: str = "cam-1", until_s: float = 3600.0, **other: object) -> OutOfService:
+def out(camera: str = "cam-1", until_s: float = 3600.0, **other: Any) -> OutOfService:
     made = OutOfService("gate", camera, "ana", "lens is cleaned", NOON, NOON, after(until_s))
-    return replace(made, **other)  # type: ignore[arg-type]
+    return replace(made, **other)
 
 
 def by_source(*these: OutOfService) -> dict[str, OutOfService]:
@@ -30,7 +31,7 @@ def test_its_silence_says_who_why_and_until_when() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"until": NOON}, {"until": after(86_401)}, {"by": " "}])
-def test_invariant_8_none_is_without_a_name_or_an_end_within_a_day(wrong: dict[str, object]) -> None:
+def test_invariant_8_none_is_without_a_name_or_an_end_within_a_day(wrong: dict[str, Any]) -> None:
     with pytest.raises(SilenceError):
         out(**wrong)
 
@@ -57,9 +58,9 @@ def test_it_ends_by_the_time_and_a_clock_set_back_voids_it() -> None:
     ],
 )
 def test_it_covers_what_that_camera_sees_from_then_on_and_its_troubles(
-    edge: object, signal: Signal, covered: bool
+    edge: Edge, signal: Signal, covered: bool
 ) -> None:
-    assert out().covers(edge, signal) is covered  # type: ignore[arg-type]
+    assert out().covers(edge, signal) is covered
 
 
 def test_extending_it_covers_from_its_first_beginning_on() -> None:
