@@ -86,6 +86,24 @@ class ZonesChangedError(TocsinError):
     code = "zones-changed"
 
 
+class GeometryError(InvalidInputError):
+    """A place, direction or lens that cannot be."""
+
+    code = "geometry"
+
+
+class CalibrationError(InvalidInputError):
+    """What was clicked does not settle how a camera looks."""
+
+    code = "calibration"
+
+
+class CalibrationChangedError(TocsinError):
+    """Somebody else has saved a calibration since this one was read; nothing was saved."""
+
+    code = "calibration-changed"
+
+
 class NotFoundError(TocsinError):
     """There is nothing by that name."""
 
