@@ -19,6 +19,7 @@ from tocsin.config import from_values
 from tocsin.config_edit import section_of, with_camera, write_over
 from tocsin.config_streams import camera_credentials, env_key
 from tocsin.core.errors import ConfigError, SourceAuthError
+from tocsin.core.geometry import LensModel
 from tocsin.core.sampling import Choice, Offer, SamplingAdvice, Stream, advise
 from tocsin.sources.discovery import GROUP, Found, discover
 from tocsin.sources.probe import PROBE_S, probe
@@ -85,18 +86,25 @@ def add(
         bool,
         typer.Option("--any-certificate", help="Over https, take a certificate of its own."),
     ] = False,
+    lat: Annotated[float | None, typer.Option(help="Latitude (WGS 84); south is negative.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Longitude (WGS 84); west is negative.")] = None,
     height_m: Annotated[float | None, typer.Option(help="Height of the lens over ground.")] = None,
     heading_deg: Annotated[float | None, typer.Option(help="Where it looks: 0 is north, 90 east.")] = None,
     tilt_deg: Annotated[float | None, typer.Option(help="Down from the horizon; negative is up.")] = None,
+    roll_deg: Annotated[float | None, typer.Option(help="Turned clockwise, seen from behind.")] = None,
     fov_deg: Annotated[float | None, typer.Option(help="Horizontal field of view.")] = None,
+    lens: Annotated[LensModel | None, typer.Option(help="How it draws; most are pinhole.")] = None,
+    k1: Annotated[float | None, typer.Option(help="Radial distortion of a pinhole lens.")] = None,
+    k2: Annotated[float | None, typer.Option(help="The same, of the fourth power.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the section; write nothing.")] = False,
 ) -> None:
     """Ask a camera over ONVIF, measure its streams, and write a [[camera]] section for the best one."""
     camera = camera or _host(address)
     section: dict[str, object] = {"id": camera, "source": "rtsp://host/"}
     wanted = {
-        "name": name, "place": place,
-        "height_m": height_m, "heading_deg": heading_deg, "tilt_deg": tilt_deg, "fov_deg": fov_deg,
+        "name": name, "place": place, "lat": lat, "lon": lon,
+        "height_m": height_m, "heading_deg": heading_deg, "tilt_deg": tilt_deg, "roll_deg": roll_deg,
+        "fov_deg": fov_deg, "lens": None if lens is None else lens.value, "k1": k1, "k2": k2,
     }  # fmt: skip
     section |= {key: value for key, value in wanted.items() if value not in (None, "")}
     path = config or Path("tocsin.toml")

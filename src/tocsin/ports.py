@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 from tocsin.core.alarm import Alarm, AlarmId, Silence
+from tocsin.core.clicks import Calibration
 from tocsin.core.dispatch import Page
 from tocsin.core.errors import ConfigError, PictureError
 from tocsin.core.hazards import HazardCode
@@ -461,6 +462,30 @@ class ServiceBook(Protocol):
     async def drop(self, source: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SavedCalibration:
+    """How one camera stands, as staff last saved it. `version` counts the changes; 0: never calibrated."""
+
+    watcher: str
+    camera: str
+    calibration: Calibration | None = None
+    version: int = 0
+    by: str = ""
+    at: datetime | None = None
+
+
+class CalibrationBook(Protocol):
+    async def get(self, watcher: str, camera: str) -> SavedCalibration: ...
+
+    async def all(self) -> Sequence[SavedCalibration]:
+        """Those of all cameras that were ever calibrated, by watcher and camera."""
+        ...
+
+    async def put(self, saved: SavedCalibration) -> bool:
+        """Replaces the version before this one; False when that is not the one there is."""
+        ...
+
+
 class Channels(Protocol):
     async def get(self, name: str) -> ChannelHealth: ...
 
@@ -492,6 +517,8 @@ class Unit(Protocol):
     def zones(self) -> ZoneBook: ...
     @property
     def service(self) -> ServiceBook: ...
+    @property
+    def calibrations(self) -> CalibrationBook: ...
 
 
 class Store(Protocol):

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from tocsin.core.alarm import Condition, Silence
+from tocsin.core.clicks import Calibration
 from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.observation import Edge, Region
 from tocsin.core.sight import Heartbeat
@@ -45,4 +46,5 @@ heartbeat_codec: Codec[Heartbeat] = Codec(Heartbeat, "heartbeat")
 conditions_codec: Codec[tuple[Condition, ...]] = Codec(tuple[Condition, ...], "conditions")
 silence_codec: Codec[Silence | None] = Codec(Silence | None, "silence")
 zones_codec: Codec[Zones] = Codec(Zones, "zones")
+calibration_codec: Codec[Calibration] = Codec(Calibration, "calibration")
 region_codec: Codec[Region | None] = Codec(Region | None, "region")

@@ -20,6 +20,7 @@ from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
 from tocsin.core.errors import ConfigError
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
@@ -150,6 +151,9 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         tokens=WatcherTokens(store),
         zoning=Zoning(store, ring),
         maintenance=Maintenance(store, policy, ring),
+        calibrating=Calibrating(
+            store, {(config.watcher.name, camera.id): camera for camera in config.camera}
+        ),
         stills=Stills(),
         renderer=renderer,
         live=live,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from tests.browser.calibrate_samples import calibration
 
 from tocsin.core.causes import Causes
 from tocsin.core.hazards import Catalogue
@@ -422,6 +423,26 @@ PAGES: dict[str, Page] = {
             still_at="",
             version=4,
         ),
+    ),
+    "calibrate": lambda now: ("calibrate.html", {"camera": cameras(now)[0], "view": calibration()}),
+    "calibrate-refused": lambda now: (
+        "calibrate.html",
+        {
+            "camera": cameras(now)[0],
+            "view": calibration(
+                problem="Landmark Spire: it does not fit the others. Check what was clicked.",
+                found=(),
+                misses=(),
+                curve="",
+                meant=(),
+                still_at="",
+                unsaved=True,
+            ),
+        },
+    ),
+    "calibrate-unchecked": lambda now: (
+        "calibrate.html",
+        {"camera": cameras(now)[0], "view": calibration(checked=False)},
     ),
     "report": lambda _: ("report.html", {**choices(), "sent": None, "error": None}),
     "report-error": lambda _: (

@@ -54,6 +54,21 @@ class Clicks:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """What is kept of a camera: how it stands, how surely, and what was clicked to find it.
+
+    `errors_deg` has a standard error for what was found; the rest was entered. `width_px` is the picture's
+    width.
+    """
+
+    mount: Mount
+    lens: Lens
+    width_px: int
+    errors_deg: Mapping[Unknown, float]
+    clicks: Clicks
+
+
+@dataclass(frozen=True, slots=True)
 class Residual:
     """How far a landmark was clicked from where it should be: an angle, and a share of the picture's width.
 

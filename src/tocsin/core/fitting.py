@@ -317,7 +317,7 @@ class Fitting:
         return guilty[0] if len(guilty) == 1 else ""
 
     def _misfits(self, sight: Sight, view: _View) -> bool:
-        """By its angles, and by its place in the picture: towards 180 degrees a click's angle is worth nothing."""
+        """By its angles, and in the picture too: towards 180 degrees a click's angle is worth nothing."""
         should = view.drawn(sight)
         if should is None:
             return True

@@ -7,7 +7,8 @@ What must hold here, beside the invariants of the architecture page:
 3. A page is never deleted while its alarm is open; its id is made of what it is.
 4. The journal is only added to; its number only grows. It is also the feed of live consoles.
 5. Times are microseconds since 1970 in UTC: the same bytes and order in both databases.
-6. A camera's zones change by one version at a time; a row is never deleted, so no version comes twice.
+6. A camera's zones change by one version at a time; a row is never deleted, so no version comes twice. Its
+   calibration does the same.
 7. Secrets (tokens of watchers, sessions, links) are kept only as hashes.
 """
 
@@ -227,6 +228,17 @@ service = Table(
     Column("began_at", Instant, nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("watcher", String(200), primary_key=True),
+    Column("camera", String(200), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("saved_by", String(200), nullable=False),
+    Column("saved_at", Instant, nullable=False),
 )
 
 channels = Table(

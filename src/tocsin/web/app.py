@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tocsin import __version__
 from tocsin.core.errors import (
+    CalibrationChangedError,
     ConfigError,
     IllegalMoveError,
     InvalidEdgeError,
@@ -29,7 +30,17 @@ from tocsin.core.errors import (
     ZonesChangedError,
 )
 from tocsin.flows.evidence import EdgeUnknownError
-from tocsin.web import api, api_staff, api_zones, metrics, pages, pages_service, pages_zones, sign_in
+from tocsin.web import (
+    api,
+    api_staff,
+    api_zones,
+    metrics,
+    pages,
+    pages_calibrate,
+    pages_service,
+    pages_zones,
+    sign_in,
+)
 from tocsin.web.auth import (
     SignInNeededError,
     SignInThrottle,
@@ -52,6 +63,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (IllegalMoveError, 409),
     (EdgeUnknownError, 409),
     (ZonesChangedError, 409),
+    (CalibrationChangedError, 409),
     (PictureError, 415),
     (InvalidEdgeError, 422),
     (InvalidInputError, 422),
@@ -100,6 +112,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(pages_zones.router)
     app.include_router(pages_service.router)
+    app.include_router(pages_calibrate.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
@@ -40,6 +41,7 @@ class House:
     tokens: WatcherTokens
     zoning: Zoning
     maintenance: Maintenance
+    calibrating: Calibrating
     stills: Stills
     renderer: Renderer
     live: Live

@@ -55,6 +55,7 @@ _ENTRY_TEXT = {
     Entry.ZONES_CHANGED: "Masks and zones changed",
     Entry.OUT_OF_SERVICE: "Camera taken out of service",
     Entry.IN_SERVICE: "Camera in service again",
+    Entry.CALIBRATED: "Camera calibrated",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
@@ -283,6 +284,7 @@ def _camera(
         looking_text="" if watcher_silent else _looking(watcher),
         zones_url=f"{url}/zones",
         service_url=f"{url}/service",
+        calibrate_url=f"{url}/calibrate",
         zones_version=health.zones.version,
         ignored=health.zones.ignored,
     )

@@ -106,8 +106,8 @@ class CameraView:
     until when it is out; `out_why` who took it out and why. `service_url` is where that is changed.
 
     `looking_text` tells how its watcher spreads its looks; empty when that is not known now. `zones_url` is
-    where its masks and zones are drawn, `zones_version` the version that its watcher goes by, `ignored` the
-    looks in which an ignore zone held something suspicious back.
+    where its masks and zones are drawn, `calibrate_url` where it is calibrated, `zones_version` the version
+    that its watcher goes by, `ignored` the looks in which an ignore zone held something suspicious back.
     """
 
     id: str
@@ -121,6 +121,7 @@ class CameraView:
     troubles: tuple[str, ...]
     looking_text: str = ""
     zones_url: str = ""
+    calibrate_url: str = ""
     zones_version: int = 0
     ignored: int = 0
     service_url: str = ""
@@ -178,3 +179,61 @@ class ZonesView:
     still_at: str
     problem: str
     most_masked: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkView:
+    """A landmark's fields as they were typed (name, lat, lon, height, x, y), and its place on the board."""
+
+    number: int
+    fields: dict[str, str]
+    at: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView:
+    """One number of a calibration: its name, its value, and how sure it is or whence it comes."""
+
+    name: str
+    value: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissView:
+    """How far a landmark was clicked from where it should be."""
+
+    name: str
+    off_deg: str
+    off_px: str
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateView:
+    """Calibrating one camera, as its page shows it.
+
+    `fields` are what stands in the form, by name. `found` and `misses` are empty while nothing is worked out;
+    `checked` tells whether there was more than it takes. The board is 1000 wide and `board_height` high; on
+    it lie `horizon` (as clicked), `curve` (the horizon as worked out, svg points) and `meant` (where the
+    landmarks should be). `cell_text` says how exact a click is.
+    """
+
+    fields: dict[str, str]
+    marks: tuple[MarkView, ...]
+    lenses: tuple[tuple[str, str], ...]
+    version: int
+    saved_by: str
+    problem: str
+    found: tuple[FoundView, ...]
+    misses: tuple[MissView, ...]
+    checked: bool
+    board_height: int
+    horizon: tuple[tuple[str, str], ...]
+    curve: str
+    meant: tuple[tuple[str, str], ...]
+    still_url: str
+    still_at: str
+    cell_text: str
+    assumed_size: bool
+    unsaved: bool

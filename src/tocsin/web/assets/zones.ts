@@ -1,6 +1,7 @@
 /** Drawing masks and ignore zones. The form's text is what is saved; this draws it, and writes it. */
 
 import { all, byId, setText } from "./dom";
+import { showStill } from "./still";
 
 type Vertex = [number, number];
 type Kind = "mask" | "ignore";
@@ -16,8 +17,6 @@ const SIZE = 1000; // the board's own units, each way
 const NEAR_PX = 14; // a click so near to the first point closes the shape
 const MOST_POINTS = 64;
 const ROWS = 400; // lines on which the masked share is measured
-const FIRST_STILL_MS = 2000;
-const NEXT_STILL_MS = 10_000;
 
 const form = byId("zones") as HTMLFormElement | null;
 const text = byId("zones-text") as HTMLTextAreaElement | null;
@@ -284,29 +283,6 @@ function onKey(event: KeyboardEvent): void {
   else if (event.key === "Backspace") undo();
   else return;
   event.preventDefault();
-}
-
-/** Asks for the camera's picture until it comes, and from then on now and then. */
-async function showStill(url: string): Promise<void> {
-  let next = FIRST_STILL_MS;
-  try {
-    const answer = document.hidden ? null : await fetch(url);
-    if (answer?.status === 200) {
-      byId("no-still")?.remove();
-      let still = byId("still") as HTMLImageElement | null;
-      if (!still) {
-        still = document.createElement("img");
-        still.id = "still";
-        still.alt = "What the camera shows, as a coarse mosaic";
-        byId("draw")?.prepend(still);
-      }
-      still.src = `${url}?at=${Date.now()}`;
-    }
-    if (byId("still")) next = NEXT_STILL_MS;
-  } catch {
-    next = NEXT_STILL_MS; // The centre is away for now.
-  }
-  window.setTimeout(() => void showStill(url), next);
 }
 
 if (form && text && board && tools) {

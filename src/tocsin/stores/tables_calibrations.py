@@ -1,0 +1,61 @@
+"""The store's port for how cameras stand and look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tocsin.ports import SavedCalibration
+from tocsin.stores import schema
+from tocsin.stores.tables import insert_if_new
+from tocsin.wire import calibration_codec
+
+
+def _saved(row: Any) -> SavedCalibration:
+    calibration = calibration_codec.load(row.body)
+    return SavedCalibration(row.watcher, row.camera, calibration, row.version, row.saved_by, row.saved_at)
+
+
+class SqlCalibrationBook:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def get(self, watcher: str, camera: str) -> SavedCalibration:
+        table = schema.calibrations
+        rows = await self._connection.execute(
+            select(table).where(table.c.watcher == watcher, table.c.camera == camera)
+        )
+        row = rows.first()
+        return SavedCalibration(watcher, camera) if row is None else _saved(row)
+
+    async def all(self) -> Sequence[SavedCalibration]:
+        table = schema.calibrations
+        rows = await self._connection.execute(select(table).order_by(table.c.watcher, table.c.camera))
+        return [_saved(row) for row in rows]
+
+    async def put(self, saved: SavedCalibration) -> bool:
+        """One statement that names the version before: of two who save at once, one is told."""
+        assert saved.calibration is not None
+        table = schema.calibrations
+        values = {
+            "version": saved.version,
+            "body": calibration_codec.dump(saved.calibration),
+            "saved_by": saved.by,
+            "saved_at": saved.at,
+        }
+        if saved.version == 1:
+            row = {"watcher": saved.watcher, "camera": saved.camera, **values}
+            return await insert_if_new(self._connection, table, row)
+        result = await self._connection.execute(
+            update(table)
+            .where(
+                table.c.watcher == saved.watcher,
+                table.c.camera == saved.camera,
+                table.c.version == saved.version - 1,
+            )
+            .values(**values)
+        )
+        return result.rowcount == 1
