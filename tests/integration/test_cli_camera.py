@@ -91,6 +91,7 @@ def test_a_camera_is_added_over_onvif_and_the_rest_of_the_file_stays(
     monkeypatch.setenv("TOCSIN_CAMERA_HALL_1_PASSWORD", "hunter2")
     arguments = ["camera", "add", device.address, "-c", str(path), "--id", "hall-1", "--seconds", "2.5"]
     arguments += ["--name", "Hall", "--height-m", "4", "--heading-deg", "270"]
+    arguments += ["--lat", "48.1374", "--lon", "-11.5", "--roll-deg", "-2", "--lens", "fisheye-equisolid"]
     printed = run(*arguments, "--dry-run")
     assert path.read_text() == CONFIG
     assert tomllib.loads(printed[printed.index("[[camera]]") : printed.index("270") + 5])["camera"]
@@ -104,8 +105,11 @@ def test_a_camera_is_added_over_onvif_and_the_rest_of_the_file_stays(
         "# How long\n[keep]\npictures_days = 7\n", ""
     )
     assert tomllib.loads(added)["camera"] == [
-        {"id": "hall-1", "source": server.url, "name": "Hall", "height_m": 4.0, "heading_deg": 270.0}
-    ]
+        {
+            "id": "hall-1", "source": server.url, "name": "Hall", "lat": 48.1374, "lon": -11.5, "height_m": 4.0,
+            "heading_deg": 270.0, "roll_deg": -2.0, "lens": "fisheye-equisolid",
+        }
+    ]  # fmt: skip
     assert text.endswith("# How long\n[keep]\npictures_days = 7\n")
 
 
@@ -119,6 +123,7 @@ def test_what_cannot_be_added_changes_nothing(
     tocsin.refused(*add, "--id", "one", says="twice")
     tocsin.refused(*add, "--id", "Hall 1", says="small letters")
     tocsin.refused(*add, "--id", "two", "--fov-deg", "400", says="fov_deg")
+    tocsin.refused(*add, "--id", "two", "--lat", "48.1", says="lat and lon belong together")
     assert device.calls == [], "told before the camera is asked"
     tocsin.refused(*add, "--id", "two", says="TOCSIN_CAMERA_TWO_USERNAME")
     device.username = ""

@@ -45,10 +45,9 @@ class Draft:
 
 
 def fields_of(form: Mapping[str, object]) -> dict[str, str]:
-    """The form's known fields as text; what else is in it, and what our page's inputs do not take, is dropped."""
+    """The form's known fields as text; what else is in it, or fits no input of ours, is dropped."""
     found = _empty()
-    names = [*found, *(f"{name}-{number}" for number in range(1, MOST_LANDMARKS + 1) for name in OF_A_MARK)]
-    for name in names:
+    for name in found:
         value = form.get(name, "")
         fits = isinstance(value, str) and len(value) <= MOST_CHARACTERS and value.isprintable()
         found[name] = value.strip() if isinstance(value, str) and fits else ""
@@ -199,7 +198,8 @@ def fields_saved(calibration: Calibration) -> dict[str, str]:
 
 
 def _empty() -> dict[str, str]:
-    return dict.fromkeys([*PLAIN, "lens", "keep_fov"], "")
+    marks = (f"{name}-{number}" for number in range(1, MOST_LANDMARKS + 1) for name in OF_A_MARK)
+    return dict.fromkeys([*PLAIN, "lens", "keep_fov", *marks], "")
 
 
 def _size(width_px: int, aspect: float) -> dict[str, str]:
