@@ -192,7 +192,7 @@ def test_what_nobody_knows_is_not_saved(centre: RunningCentre, staff: httpx.Clie
 def test_what_cannot_be_is_told_and_nothing_typed_is_lost(
     staff: httpx.Client, page: str, other: dict[str, str], says: str
 ) -> None:
-    answer = staff.post(page, data=_form(CHIMNEY, SPIRE, **other))
+    answer = staff.post(page, data=_form(CHIMNEY, SPIRE) | other)
     assert answer.status_code == 422
     assert says in answer.text
     assert _value(answer.text, "name-1") == "Chimney"
@@ -231,13 +231,13 @@ def test_what_strangers_write_is_no_markup_and_no_fault(staff: httpx.Client, pag
 
 def test_of_two_who_save_the_second_is_told(centre: RunningCentre, staff: httpx.Client, page: str) -> None:
     entered = {"heading_deg": "118", "tilt_deg": "6", "fov_deg": "64"}
-    assert staff.post(page, data=_form(level=False, do="save", **entered)).status_code == 303
-    second = staff.post(page, data=_form(level=False, do="save", **(entered | {"heading_deg": "20"})))
+    assert staff.post(page, data=_form(level=False, do="save") | entered).status_code == 303
+    second = staff.post(page, data=_form(level=False, do="save") | entered | {"heading_deg": "20"})
     assert second.status_code == 409
     assert "somebody else has calibrated this camera meanwhile" in second.text
     assert _value(second.text, "heading_deg") == "20"
     assert _saved(centre, page).version == 1
-    again = _form(level=False, do="save", version="1", **(entered | {"heading_deg": "20"}))
+    again = _form(level=False, do="save", version="1") | entered | {"heading_deg": "20"}
     assert 'name="version" value="1"' in second.text
     assert staff.post(page, data=again).status_code == 303
     assert _saved(centre, page).version == 2

@@ -106,8 +106,8 @@ def test_a_camera_is_added_over_onvif_and_the_rest_of_the_file_stays(
     )
     assert tomllib.loads(added)["camera"] == [
         {
-            "id": "hall-1", "source": server.url, "name": "Hall", "lat": 48.1374, "lon": -11.5, "height_m": 4.0,
-            "heading_deg": 270.0, "roll_deg": -2.0, "lens": "fisheye-equisolid",
+            "id": "hall-1", "source": server.url, "name": "Hall", "lat": 48.1374, "lon": -11.5,
+            "height_m": 4.0, "heading_deg": 270.0, "roll_deg": -2.0, "lens": "fisheye-equisolid",
         }
     ]  # fmt: skip
     assert text.endswith("# How long\n[keep]\npictures_days = 7\n")

@@ -11,7 +11,7 @@ from typing import Final
 from tocsin.core.geometry import Lens, Mount, Position
 from tocsin.core.zones import Vertex
 
-MOST_LANDMARKS: Final = 20
+MOST_LANDMARKS: Final = 12
 
 
 class Unknown(StrEnum):

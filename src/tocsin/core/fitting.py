@@ -48,6 +48,9 @@ LOOSEST_DEG: Final = {"heading": 15.0, "tilt": 15.0, "roll": 15.0, "fov": 20.0}
 
 _NUDGE: Final = 1e-5
 
+_FIRST_STEPS: Final = 10
+"""From each start, to see which of them are worth going on; a good one has arrived by then."""
+_BEST: Final = 2
 _FAR_OFF: Final = 1e6
 
 _GOOD_ENOUGH: Final = 4.0
@@ -71,11 +74,14 @@ class _View:
         self._axes = aim.axes()
 
     def at(self, point: Vertex) -> Direction:
-        return direction_along(world_ray(self.lens.ray(point), self._axes))
+        return self.along(self.lens.ray(point))
 
-    def past(self, sight: Sight, point: Vertex) -> list[float]:
-        """How far that point is from the landmark, in degrees: sideways, and up if it has a height."""
-        seen = self.at(point)
+    def along(self, ray: Vector) -> Direction:
+        return direction_along(world_ray(ray, self._axes))
+
+    def past(self, sight: Sight, ray: Vector) -> list[float]:
+        """How far that ray goes past the landmark, in degrees: sideways, and up if it has a height."""
+        seen = self.along(ray)
         aside = turn_deg(seen.bearing_deg, sight.way.bearing_deg) * math.cos(math.radians(seen.elevation_deg))
         if sight.landmark.height_m is None:
             return [aside]
@@ -89,6 +95,31 @@ class _View:
 
     def drawn(self, sight: Sight) -> Vertex | None:
         return point_of(self.meant(sight), self.aim, self.lens)
+
+
+class _Rays:
+    """The camera's rays through what was clicked, and through points beside it.
+
+    They depend on the lens alone, and most guesses differ in the direction: those of the last lens are kept.
+    """
+
+    def __init__(self) -> None:
+        self._lens: Lens | None = None
+        self._kept: dict[Vertex, tuple[Vector, Vector, Vector]] = {}
+
+    def of(self, point: Vertex, lens: Lens) -> tuple[Vector, Vector, Vector]:
+        """Through the point, and by _NUDGE beside and above or below it, inwards from the nearer edge."""
+        if lens is not self._lens and lens != self._lens:
+            self._lens, self._kept = lens, {}
+        if point not in self._kept:
+            x, y = point
+            beside = (x + _nudge(x), y), (x, y + _nudge(y))
+            self._kept[point] = (lens.ray(point), lens.ray(beside[0]), lens.ray(beside[1]))
+        return self._kept[point]
+
+
+def _nudge(share: float) -> float:
+    return _NUDGE if share < 0.5 else -_NUDGE
 
 
 def level(lens: Lens, horizon: tuple[Vertex, Vertex], dip: float) -> Aim:
@@ -136,6 +167,7 @@ class Fitting:
         self._unknowns = unknowns
         self._click_error = click_error
         self._dip_deg = dip_deg(start.height_m)
+        self._rays = _Rays()
 
     def fit(self) -> Fit:
         """Raises CalibrationError."""
@@ -171,14 +203,17 @@ class Fitting:
 
     def _solved(self) -> Solution | None:
         """The best of several starts: with a wrong field of view the way down may end in a side valley."""
-        best: Solution | None = None
+        ended = (solve(self._off_anywhere, one.values, self._bounds()) for one in self._tried()[:_BEST])
+        return min(ended, key=lambda one: one.cost, default=None)
+
+    def _tried(self) -> list[Solution]:
+        """Where some steps from each start lead to, the best first."""
+        tried: list[Solution] = []
         for values in self._starts():
-            found = solve(self._off_anywhere, values, self._bounds())
-            if best is None or found.cost < best.cost:
-                best = found
-            if best.cost <= _GOOD_ENOUGH * (1 + best.spare):
+            tried.append(solve(self._off_anywhere, values, self._bounds(), _FIRST_STEPS))
+            if tried[-1].cost <= _GOOD_ENOUGH * (1 + tried[-1].spare):
                 break
-        return best
+        return sorted(tried, key=lambda one: one.cost)
 
     def _starts(self) -> list[list[float]]:
         fovs = [self._lens.fov_deg]
@@ -251,24 +286,23 @@ class Fitting:
             return [_FAR_OFF] * (len(self._horizon) + len(self._sights) + heights)
 
     def _horizon_off(self, point: Vertex, view: _View) -> list[float]:
-        return self._weighed(lambda at: [view.at(at).elevation_deg + self._dip_deg], point, view.lens, 0.0)
+        return self._weighed(
+            lambda ray: [view.along(ray).elevation_deg + self._dip_deg], point, view.lens, 0.0
+        )
 
     def _landmark_off(self, sight: Sight, view: _View) -> list[float]:
         place_deg = math.degrees(PLACE_ERROR_M / sight.way.distance_m)
-        return self._weighed(lambda at: view.past(sight, at), sight.landmark.point, view.lens, place_deg)
+        return self._weighed(lambda ray: view.past(sight, ray), sight.landmark.point, view.lens, place_deg)
 
     def _weighed(
-        self, angles: Callable[[Vertex], list[float]], point: Vertex, lens: Lens, other_deg: float
+        self, angles: Callable[[Vector], list[float]], point: Vertex, lens: Lens, other_deg: float
     ) -> list[float]:
         """One or two angles in standard errors that do not depend on each other any more."""
-        off = angles(point)
-        # A step inwards from either edge, as long as a tenth of a pixel of a large picture.
-        dx = _NUDGE if point[0] < 0.5 else -_NUDGE
-        dy = _NUDGE if point[1] < 0.5 else -_NUDGE
-        by_x = [(b - a) / dx for a, b in zip(off, angles((point[0] + dx, point[1])), strict=True)]
-        by_y = [
-            (b - a) / (dy / lens.aspect) for a, b in zip(off, angles((point[0], point[1] + dy)), strict=True)
-        ]
+        ray, beside, above = self._rays.of(point, lens)
+        off = angles(ray)
+        dx, dy = _nudge(point[0]), _nudge(point[1]) / lens.aspect
+        by_x = [(b - a) / dx for a, b in zip(off, angles(beside), strict=True)]
+        by_y = [(b - a) / dy for a, b in zip(off, angles(above), strict=True)]
         click, other = self._click_error**2, other_deg**2
         first = math.sqrt(click * (by_x[0] ** 2 + by_y[0] ** 2) + other)
         if len(off) == 1:
@@ -311,7 +345,7 @@ class Fitting:
             if unknowns_of(clicks, keep_fov=Unknown.FOV not in self._unknowns) != self._unknowns:
                 return ""
             rest = Fitting(self._start, self._lens, clicks, others, self._unknowns, self._click_error)
-            found = rest._solved()
+            found = next(iter(rest._tried()), None)
             if found is not None and found.cost <= (1 + found.spare) * DOUBTFUL_SIGMAS**2:
                 guilty.append(one.landmark.name)
         return guilty[0] if len(guilty) == 1 else ""

@@ -134,7 +134,7 @@ class Lens:
                     f"with k1 {self.k1:g} and k2 {self.k2:g} the picture would fold before its corner",
                     hint="check them, or leave them out",
                 )
-            r += edge / 256.0
+            r += edge / 64.0
 
     def _bent(self, r: float) -> float:
         return r * (1.0 + self.k1 * r * r + self.k2 * r**4)

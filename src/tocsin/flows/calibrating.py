@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -36,6 +37,7 @@ class Calibrating:
         """`starts`: what the configuration says, by watcher and camera."""
         self._store = store
         self._starts = dict(starts or {})
+        self._one = asyncio.Lock()
 
     async def of(self, watcher: str, camera: str) -> tuple[SavedCalibration, Mounting]:
         """What is saved for a camera, and what the configuration says of it. Raises NotFoundError."""
@@ -44,11 +46,16 @@ class Calibrating:
             saved = await unit.calibrations.get(watcher, camera)
         return saved, self._starts.get((watcher, camera), Mounting())
 
-    def fit(self, mount: Mount, lens: Lens, clicks: Clicks, *, keep_fov: bool) -> Fit | None:
+    async def fit(self, mount: Mount, lens: Lens, clicks: Clicks, *, keep_fov: bool) -> Fit | None:
         """None where nothing is clicked: then what was entered holds. Raises CalibrationError."""
         if clicks == Clicks():
             return None
-        return calibrate(mount, lens, clicks, click_error=click_error(lens.aspect), keep_fov=keep_fov)
+        error = click_error(lens.aspect)
+        # Nonsense of twelve landmarks takes some seconds: beside the loop, and never twice at once.
+        async with self._one:
+            return await asyncio.to_thread(
+                calibrate, mount, lens, clicks, click_error=error, keep_fov=keep_fov
+            )
 
     async def keep(
         self, watcher: str, camera: str, calibration: Calibration, version: int, by: str, now: datetime

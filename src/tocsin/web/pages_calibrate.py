@@ -63,7 +63,7 @@ async def calibrate_form(watcher: str, camera: str, house: HouseDep, user: User)
     if saved.calibration is not None:
         # What was taken by an earlier version with other limits is still shown, and can be mended.
         with contextlib.suppress(InvalidInputError):
-            view.worked_out(draft_of(fields), house, settled=saved.calibration)
+            await view.worked_out(draft_of(fields), house, settled=saved.calibration)
     return await _page(house, user, watcher, camera, view)
 
 
@@ -78,7 +78,7 @@ async def calibrate(request: Request, watcher: str, camera: str, house: HouseDep
     try:
         view.version = _version(form.get("version"))
         draft = draft_of(view.fields)
-        fit = view.worked_out(draft, house)
+        fit = await view.worked_out(draft, house)
         if form.get("do") == "save":
             calibration = _settled(draft, fit)
             await house.calibrating.keep(watcher, camera, calibration, view.version, user, house.clock.now())
@@ -146,9 +146,9 @@ class _View:
         self._meant: tuple[tuple[str, str], ...] = ()
         self._cell_deg: float | None = None
 
-    def worked_out(self, draft: Draft, house: House, settled: Calibration | None = None) -> Fit | None:
+    async def worked_out(self, draft: Draft, house: House, settled: Calibration | None = None) -> Fit | None:
         """`settled`: what was saved, whose numbers are shown as they are. Raises CalibrationError."""
-        fit = house.calibrating.fit(draft.mount, draft.lens, draft.clicks, keep_fov=draft.keep_fov)
+        fit = await house.calibrating.fit(draft.mount, draft.lens, draft.clicks, keep_fov=draft.keep_fov)
         mount, lens = (fit.mount, fit.lens) if fit else (draft.mount, draft.lens)
         errors: Mapping[Unknown, float] = fit.errors_deg if fit else {}
         if settled is not None:
