@@ -90,7 +90,7 @@ function tell(): void {
   }
   form?.classList.toggle("drawing", mode !== "");
   const say = {
-    "": "Drag a point to move it.",
+    "": [...ends, ...marks].some(placeOf) ? "Drag a point to move it." : "",
     horizon: nextEnd() === ends[1] ? "And a second point, far from the first." : "Click a point of the horizon.",
     mark: nextMark() ? "Click a landmark in the picture." : "All lines are in use: work it out, and there are more.",
   }[mode];
