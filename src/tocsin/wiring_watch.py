@@ -23,6 +23,7 @@ from tocsin.watch.crew import ReaderCrew
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.figures import WatcherReport
 from tocsin.watch.load import cores
+from tocsin.watch.maintenance import OutOfServiceCameras
 from tocsin.watch.metrics import registry_of
 from tocsin.watch.scheduler import Budget
 from tocsin.watch.sender import CentreClient, Sender
@@ -74,7 +75,8 @@ def build_watcher(
     budget = Budget(config.watcher.stare_s, config.watcher.stare_share * cores() / readers)
     setup = Setup(config.watcher.data_dir / "spool.sqlite", budget, log_json)
     crew = ReaderCrew(COMMAND, setup, readers, config.watcher.data_dir, clock, ring.set)
-    asked = Asked(client, zones, crew.still)
+    out = OutOfServiceCameras(camera.id for camera in config.camera)
+    asked = Asked(client, zones, crew.still, told=lambda answer: out.take(answer, clock.now()))
     changed: Callable[[], Sequence[Placed] | None] = _never
     if path is not None:
         changed = Changes(path, config, zones, clock, again or threading.Event())
@@ -88,6 +90,7 @@ def build_watcher(
         lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked),
         clock,
         zones=zones,
+        out_of_service=out,
         status=config.site.status,
         disk_free_share=partial(free_share, config.watcher.data_dir),
         make_metrics=_metrics_of(config, secrets),

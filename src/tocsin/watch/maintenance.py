@@ -29,6 +29,10 @@ class OutOfServiceCameras:
         self._ours = frozenset(cameras)
         self._until: Mapping[str, tuple[datetime, datetime]] = {}
 
+    def fix(self, cameras: Iterable[str]) -> None:
+        """Other cameras are ours from now on."""
+        self._ours = frozenset(cameras)
+
     def take(self, answer: Mapping[str, Any], now: datetime) -> None:
         """Goes by this answer alone from now on: a camera that it does not name is in service."""
         told = answer.get(KEY)

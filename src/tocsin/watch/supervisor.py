@@ -24,6 +24,7 @@ from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
 from tocsin.watch.figures import CameraReport, WatcherReport
 from tocsin.watch.load import LoadMeter, Sample, cores, headroom, sample
+from tocsin.watch.maintenance import OutOfServiceCameras
 from tocsin.watch.orders import CameraTold
 from tocsin.watch.sender import Sender
 from tocsin.watch.serving import MetricsServer
@@ -113,6 +114,7 @@ class Supervisor:
         make_metrics: Callable[[Callable[[], WatcherReport]], MetricsServer] | None = None,
         load_sample: Callable[[], Sample] = sample,
         zones: KeptZones | None = None,
+        out_of_service: OutOfServiceCameras | None = None,
         changed: Callable[[], Sequence[Placed] | None] = lambda: None,
     ) -> None:
         """`make_metrics`: who serves what `report` says, if anybody is to.
@@ -121,6 +123,7 @@ class Supervisor:
         """
         self._name = name
         self._zones = zones
+        self._out = out_of_service or OutOfServiceCameras(())
         self._catalogue = catalogue
         self._spool = spool
         self._emitter = emitter
@@ -174,6 +177,7 @@ class Supervisor:
             post.placed = one
             posts.append(post)
         self._posts = tuple(posts)
+        self._out.fix(one.camera for one in placed)
         self._crew.take({one.camera: one.recipe for one in placed}, self._zones_of)
 
     def _zones_of(self, camera: CameraId) -> Zones:
@@ -223,20 +227,25 @@ class Supervisor:
     def _look_after_silence(self, now_s: float, now: datetime) -> None:
         """Silence of nearly all at once is one trouble, and not one for each: no own silence is counted then.
 
-        When it is over, those that are still silent count from there.
+        When it is over, those that are still silent count from there. Nor is it counted of a camera that is
+        out of service; but a silence that stands clears when it is seen again.
         """
         live = [
             (post, post.limit_s is not None and post.age_s(now_s) > post.limit_s)
             for post in self._posts
             if not post.ended
         ]
-        untold = [silent for post, silent in live if post.silence.standing is None]
+        out = {post.placed.camera: self._out.until(post.placed.camera, now) is not None for post, _ in live}
+        untold = [
+            silent for post, silent in live if post.silence.standing is None and not out[post.placed.camera]
+        ]
         lost = sum(untold)
         blind = self._blind.hazard.enabled and at_once(lost, len(untold))
         for post, silent in live:
-            post.stall(silent)
-            post.held = blind and silent and post.silence.standing is None
-            if not post.held:
+            missed = silent and not out[post.placed.camera]
+            post.stall(missed)
+            post.held = silent and post.silence.standing is None and (blind or not missed)
+            if not post.held and missed == silent:
                 self._own_look(post.silence, post.placed.address, Look(now_s, now, 1.0 if silent else 0.0))
         why = f"{lost} of {len(untold)} cameras fell silent together"
         self._own_look(self._blind, self._own_address, Look(now_s, now, 1.0 if blind else 0.0), why)
@@ -285,7 +294,9 @@ class Supervisor:
         standing = (*post.told.standing, *([silent] if silent else []))
         troubles = tuple(e.hazard for e in standing if self._catalogue.get(e.hazard).signal is Signal.TROUBLE)
         looks = replace(post.told.looks, age_s=max(0.0, post.age_s(now_s)), stalls=post.stalls)
-        return CameraReport(post.placed.camera, self._sight(post), post.limit_s, looks, troubles)
+        left_s = self._out.left_s(post.placed.camera, self._clock.now())
+        limit_s = post.limit_s if left_s is None else None
+        return CameraReport(post.placed.camera, self._sight(post), limit_s, looks, troubles, left_s)
 
     def _sight(self, post: Post) -> Sight:
         if post.silence.standing is not None or post.held or post.ended:

@@ -33,6 +33,7 @@ from tocsin.ports import Clock, Source
 from tocsin.watch import supervisor as supervisor_module
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
+from tocsin.watch.maintenance import OutOfServiceCameras
 from tocsin.watch.scheduler import Stares
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.spool import Spool, SpooledEdge
@@ -57,7 +58,15 @@ def _ended() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 class Watched:
     """A supervisor over one camera, on a spool of its own; its threads run only where a test starts them."""
 
-    def __init__(self, folder: Path, source: Source, *, clock: Clock, catalogue: Catalogue = AT_ONCE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        *,
+        clock: Clock,
+        catalogue: Catalogue = AT_ONCE,
+        out: OutOfServiceCameras | None = None,
+    ) -> None:
         self.spool = Spool(folder / "spool.sqlite")
         self.free_share: Callable[[], float] = lambda: 0.5
         ring = threading.Event()
@@ -79,6 +88,7 @@ class Watched:
             clock,
             status=CapStatus.ACTUAL,
             disk_free_share=lambda: self.free_share(),
+            out_of_service=out,
         )
         self._client = client
         MADE.append(self.supervisor)
