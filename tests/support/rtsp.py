@@ -10,11 +10,13 @@ import asyncio
 import base64
 import hashlib
 import re
+import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -93,8 +95,6 @@ class RtspServer(Listening):
         """Answers no request: connects, and nothing comes."""
         self.status: int | None = None
         """Answers DESCRIBE with this status: 404, 500..."""
-        self.codec = "H264"
-        """How the SDP names the codec."""
         self.garbage = False
         """Sends pictures with their contents spoilt."""
         self.first = 0
@@ -103,13 +103,37 @@ class RtspServer(Listening):
         """What SETUP is answered for; 461 for the rest."""
         self.lost = 0
         """Over UDP every so manieth packet is not sent."""
+        self.location = ""
+        """Answers DESCRIBE with a redirect (302) to there."""
+        self.sdp: Callable[[str], str] = str
+        """What becomes of the description before it is sent."""
+        self.edit: Callable[[tuple[bytes, ...]], Sequence[bytes]] | None = None
+        """What becomes of each picture's NAL units before they are sent."""
+        self.stamp: Callable[[float], int] = _stamp
+        """The RTP time stamp of a picture that is due at that second."""
+        self.speed = 1.0
+        """How many times as fast as the clip's own rate; infinite for as fast as the client takes it."""
+        self.raw: dict[str, Callable[[], Iterator[bytes]]] = {}
+        """By method: what is sent, piece by piece, instead of an answer; after PLAY, behind the answer."""
+        self.drip_s = 0.0
+        """The pause between two of those pieces."""
+        self.mangle: Callable[[bytes], bytes] | None = None
+        """What becomes of everything that is sent in the RTSP connection."""
+        self.junk: Callable[[], Sequence[bytes]] | None = None
+        """Sent with each picture: whole interleaved packets, or datagrams to the RTP port over UDP."""
+        self.foreign = False
+        """Datagrams of `junk` come from another address than the camera's."""
         self.plays = 0
         self.sent_over_udp = 0
-        self._clip = clip
         self._username, self._password, self._digest = username, password, digest
+        self.codec = ""
+        """How the SDP names the codec."""
+        self.switch(clip)
+
+    def switch(self, clip: Path) -> None:
+        """Plays another clip from now on, also to who is watching, of another size or codec maybe."""
         self._pictures, self._length_s, self._h265 = _pictures(clip)
-        if self._h265:
-            self.codec = "H265"
+        self.codec = "H265" if self._h265 else "H264"
 
     @property
     def url(self) -> str:
@@ -138,8 +162,12 @@ class RtspServer(Listening):
                 lines = [f"RTSP/1.0 {status} X", f"CSeq: {headers.get('cseq', '0')}", *more]
                 if body:
                     lines += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
-                writer.write(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
-                await writer.drain()
+                if method not in self.raw or method == "PLAY":
+                    self._write(writer, ("\r\n".join(lines) + "\r\n\r\n" + body).encode())
+                    await writer.drain()
+                if method in self.raw:
+                    await self._pieces(writer, self.raw[method]())
+                    continue
                 if method == "PLAY" and status == 200 and playing is None:
                     self.plays += 1
                     playing = asyncio.create_task(self._play(writer, beside))
@@ -162,9 +190,11 @@ class RtspServer(Listening):
             asks = f'Digest realm="test", nonce="{_NONCE}"' if self._digest else 'Basic realm="test"'
             return 401, [f"WWW-Authenticate: {asks}"], ""
         if method == "DESCRIBE":
+            if self.location:
+                return 302, [f"Location: {self.location}"], ""
             if self.status is not None:
                 return self.status, [], ""
-            return 200, [f"Content-Base: {self.url}/"], self._sdp()
+            return 200, [f"Content-Base: {self.url}/"], self.sdp(self._sdp())
         if method == "SETUP":
             if ("TCP" if "interleaved" in headers.get("transport", "") else "UDP") not in self.transports:
                 return 461, [], ""
@@ -199,34 +229,74 @@ class RtspServer(Listening):
         )
         return transport
 
+    def _write(self, writer: asyncio.StreamWriter, sent: bytes) -> None:
+        writer.write(sent if self.mangle is None else self.mangle(sent))
+
+    async def _pieces(self, writer: asyncio.StreamWriter, pieces: Iterator[bytes]) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(self.drip_s)
+
     async def _play(self, writer: asyncio.StreamWriter, beside: asyncio.DatagramTransport | None) -> None:
         loop = asyncio.get_running_loop()
-        began, sequence, index = loop.time() - self._pictures[self.first].at_s, 0, self.first
+        pictures, index, sequence = self._pictures, self.first, 0
+        began, round_s = loop.time() - pictures[self.first].at_s, 0.0
         while True:
-            rounds, which = divmod(index, len(self._pictures))
-            picture = self._pictures[which]
-            due_s = rounds * self._length_s + picture.at_s
-            await asyncio.sleep(max(0.0, began + due_s - loop.time()))
+            if pictures is not self._pictures or index >= len(pictures):
+                round_s += self._length_s if pictures is self._pictures else pictures[index - 1].at_s + 0.04
+                pictures, index = self._pictures, 0
+            picture = pictures[index]
+            due_s = round_s + picture.at_s
+            if self.speed != inf:
+                await asyncio.sleep(max(0.0, began + due_s / self.speed - loop.time()))
             while self.stalled:
                 await asyncio.sleep(0.02)
-                began = loop.time() - due_s
+                began = loop.time() - due_s / self.speed
+            units = picture.units if self.edit is None else self.edit(picture.units)
             payloads = [
                 p
-                for unit in picture.units
+                for unit in units
                 for p in _payloads(_spoilt(unit) if self.garbage else unit, h265=self._h265)
             ]
             for i, payload in enumerate(payloads):
                 marker = 0x80 if i == len(payloads) - 1 else 0
-                stamp = int(due_s * 90_000) & 0xFFFFFFFF
+                stamp = self.stamp(due_s) & 0xFFFFFFFF
                 head = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, 0xC0FFEE)
                 sequence += 1
                 if beside is None:
-                    writer.write(struct.pack(">cBH", b"$", 0, 12 + len(payload)) + head + payload)
+                    self._write(writer, interleaved(0, head + payload))
                 elif not self.lost or sequence % self.lost:
                     beside.sendto(head + payload)
                     self.sent_over_udp += 1
+            if self.junk is not None:
+                self._send_junk(writer, beside, self.junk())
             await writer.drain()
             index += 1
+
+    def _send_junk(
+        self, writer: asyncio.StreamWriter, beside: asyncio.DatagramTransport | None, junk: Sequence[bytes]
+    ) -> None:
+        if beside is None:
+            writer.write(b"".join(junk))
+            return
+        to: tuple[str, int] = beside.get_extra_info("peername")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.2", 0))
+            for one in junk:
+                if self.foreign:
+                    other.sendto(one, to)
+                else:
+                    beside.sendto(one)
+
+
+def interleaved(channel: int, packet: bytes) -> bytes:
+    """RFC 2326, section 10.12."""
+    return struct.pack(">cBH", b"$", channel, len(packet)) + packet
+
+
+def _stamp(due_s: float) -> int:
+    return int(due_s * 90_000)
 
 
 async def _request(reader: asyncio.StreamReader) -> tuple[str, dict[str, str]] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from tocsin.core.errors import ConfigError
+from tocsin.core.errors import ConfigError, SourceProtocolError, SourceUnreachableError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -74,3 +75,25 @@ def refuse_no_camera(host: str, where: str) -> None:
             where=where,
             hint="metadata addresses of clouds and what is no host's are refused; is it written right?",
         )
+
+
+def camera_addresses(host: str, port: int, where: str) -> Sequence[tuple[int, tuple[Any, ...]]]:
+    """Where a host's name leads: the family and the socket address of each.
+
+    Raises SourceUnreachableError for a name without any, SourceProtocolError if one of them is no camera's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        found = []
+    if not found:
+        raise SourceUnreachableError(
+            "its name leads to no address", where=where, hint="check the host's name, or give its address"
+        )
+    if any(is_no_camera(ipaddress.ip_address(str(one[4][0]).partition("%")[0])) for one in found):
+        raise SourceProtocolError(
+            "its name leads to an address that no camera may have",
+            where=where,
+            hint="metadata addresses of clouds are refused; give the camera a fixed address",
+        )
+    return [(family, address) for family, _, _, _, address in found]

@@ -16,6 +16,9 @@ LATE_S: Final = 1.0
 """A stamp that is later than the others by more than this says nothing: the arrival counts. It was set
 anew, or the network or this machine held it up."""
 
+STILL: Final = 3
+"""So many packets more with the same stamp: it stands still, and arrival counts. Two may share a picture."""
+
 DRIFT: Final = 0.01
 """How much faster or slower the camera's clock may go than ours; quartz is a thousand times better."""
 
@@ -34,6 +37,8 @@ class Arrivals:
     def __init__(self) -> None:
         self._now_s = 0.0
         self._offset_s: float | None = None
+        self._stamp_s: float | None = None
+        self._same = 0
         self._least: deque[tuple[float, float]] = deque(maxlen=2)  # (since, least of clock - stamp)
         self.delay_s = 0.0
         """How much later than the promptest packets of late the last one came."""
@@ -43,8 +48,11 @@ class Arrivals:
         passed_s, self._now_s = now_s - self._now_s, now_s
         if stamp_s is None:
             return
+        self._same = self._same + 1 if stamp_s == self._stamp_s else 0
+        self._stamp_s = stamp_s
         offset_s = now_s - stamp_s
-        if self._offset_s is None or abs(offset_s - self._offset_s) > LATE_S:
+        still = self._same >= STILL
+        if self._offset_s is None or still or abs(offset_s - self._offset_s) > LATE_S:
             self._offset_s = offset_s
         else:
             self._offset_s = min(offset_s, self._offset_s + DRIFT * passed_s)

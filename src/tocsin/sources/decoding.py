@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 import av
+import av._core
 import av.logging
 import numpy as np
 from av.container import InputContainer
@@ -17,11 +20,34 @@ from av.video.stream import VideoStream
 from tocsin.core.sampling import LOOK_LONG_PX
 from tocsin.ports import Frame, Picture
 
+MAX_FRAME_PX: Final = 34_000_000
+"""8K has 33.2 million. A decoder keeps up to 17 frames of the size that a stream claims, whatever comes of
+them: 40 kB of H.264 that claims 16000 x 16000 px made this one take 677 MB, for one grey picture."""
+
+MAX_ALLOCATION_BYTES: Final = 72 << 20
+"""The largest piece of memory that FFmpeg takes at once; the luma of an 8K frame of 10 bits has 66 MB. It
+bounds what has no option of its own: the answer to DESCRIBE, a picture whose end never comes."""
+
+CODECS: Final = frozenset({"h264", "hevc", "mjpeg", "mpeg4", "av1", "libdav1d", "vp8", "vp9"})
+"""What cameras send. FFmpeg has some hundred decoders, most of them written for files of long ago."""
+
+DECODER_OPTIONS: Final = {"max_pixels": str(MAX_FRAME_PX)}
+
 # CPU of the step from a decoded 1080p frame to the picture, in ms, and its distance (RMS, grey levels) from
 # the exact average over areas, 2026-11-24: full size as before 1.1, to which a detector's own shrinking
 # added 4.7; in one step FAST_BILINEAR 0.7 (9.2), BILINEAR 1.4 (3.0), BICUBIC 2.6 (2.8), AREA 1.1 (2.4).
 # At 720p: full size 0.5 and 0.3, AREA 0.8.
 SCALING: Final = Interpolation.AREA
+
+
+def _bound_allocations() -> None:
+    # PyAV has no name for it. The lookup goes through the libraries that its own one is linked with, so it
+    # finds the FFmpeg that is used; one that hides its names leaves us the other bounds.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
+
+
+_bound_allocations()
 
 
 class Runs:
@@ -54,7 +80,7 @@ def open_container(
 ) -> InputContainer:
     """av.open, with FFmpeg's own log silenced: it may print addresses. Raises av.error.FFmpegError."""
     av.logging.set_level(None)
-    return av.open(address, "r", options=options, timeout=timeout)
+    return av.open(address, "r", options={**DECODER_OPTIONS, **options}, timeout=timeout)
 
 
 def open_device(path: str, kind: str, options: dict[str, str]) -> InputContainer:
@@ -75,6 +101,7 @@ def video_stream(container: InputContainer) -> VideoStream | None:
         if has_decoder(stream):
             # One thread per camera is enough, and more of them do not make two cores faster.
             stream.thread_count = 1
+            stream.codec_context.options = {**DECODER_OPTIONS}
         return stream
     return None
 

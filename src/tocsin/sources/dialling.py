@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import select
 import socket
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -28,7 +27,7 @@ from tocsin.core.errors import (
     SourceUnreachableError,
 )
 from tocsin.ports import Clock
-from tocsin.sources.addresses import is_no_camera
+from tocsin.sources.addresses import camera_addresses
 from tocsin.sources.trust import tls_error
 
 
@@ -181,7 +180,7 @@ class Dialler(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Raises SourceUnreachableError, SourceRefusedError, SourceTimeoutError and SourceProtocolError."""
         failure: SourceError | None = None
-        addresses = self._addresses(host, port)
+        addresses = camera_addresses(host, port, self._leash.where)
         for number, (family, address) in enumerate(addresses):
             within_s = self._leash.left_s() / (len(addresses) - number)
             try:
@@ -198,29 +197,6 @@ class Dialler(httpcore.NetworkBackend):
         """Wakes a thread that waits for the camera's next bytes."""
         if self._line is not None:
             self._line.hang_up()
-
-    def _addresses(self, host: str, port: int) -> Sequence[tuple[int, tuple[Any, ...]]]:
-        where = self._leash.where
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            found = []
-        if not found:
-            raise SourceUnreachableError(
-                "its name leads to no address", where=where, hint="check the host's name, or give its address"
-            )
-        good = [
-            (family, address)
-            for family, _, _, _, address in found
-            if not is_no_camera(ipaddress.ip_address(str(address[0]).partition("%")[0]))
-        ]
-        if not good:
-            raise SourceProtocolError(
-                "its name leads to an address that no camera may have",
-                where=where,
-                hint="link-local and cloud metadata addresses are refused; give the camera a fixed address",
-            )
-        return good
 
     def _described(self, error: OSError) -> SourceError:
         where = self._leash.where

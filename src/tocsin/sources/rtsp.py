@@ -1,15 +1,13 @@
 """Cameras that speak RTSP (RFC 2326), over TCP, TLS or UDP, decoded by FFmpeg.
 
 FFmpeg takes credentials only inside the URL, and puts that URL into its exceptions. So the URL with
-the password exists only in `_open`, and no exception of FFmpeg's leaves this file, not as a cause
-either: errors are described here and raised after the `except` block is left.
+the password exists only in `_opened`, and no exception of FFmpeg's leaves this file, not as a cause
+either: errors are described in `refusals` and raised after the `except` block is left.
 """
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -22,30 +20,43 @@ from av.video.stream import VideoStream
 
 from tocsin.core.errors import (
     ConfigError,
-    SourceAuthError,
-    SourceCodecError,
     SourceError,
-    SourceNotFoundError,
-    SourceProtocolError,
     SourceRefusedError,
     SourceTimeoutError,
     SourceUnreachableError,
 )
 from tocsin.core.observation import CameraId, FrameInfo
 from tocsin.ports import PATROL, Clock, Frame, Gaze, Rates
+from tocsin.sources.addresses import camera_addresses, literal
 from tocsin.sources.arrival import Arrivals, taken_at
-from tocsin.sources.decoding import Runs, bgr, has_decoder, open_container, video_stream
+from tocsin.sources.decoding import (
+    CODECS,
+    MAX_FRAME_PX,
+    Runs,
+    bgr,
+    has_decoder,
+    open_container,
+    video_stream,
+)
+from tocsin.sources.flow import Flow
 from tocsin.sources.lens import Due, Lens, Looks
+from tocsin.sources.refusals import described, flooding, silent, undecodable
 from tocsin.sources.trust import Trust, distrust
 from tocsin.sources.urls import checked_url, without_secrets
 
 OPTIONS: Final = {
     "allowed_media_types": "video",
     "analyzeduration": "200000",
+    "codec_whitelist": ",".join(sorted(CODECS)),
     "probesize": "200000",
     "protocol_whitelist": "rtsp,rtsps,rtp,tcp,udp,tls",
 }
-"""The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web."""
+"""The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web.
+
+FFmpeg does follow redirects (RTSP 301, 302) by itself, over TCP or TLS to any host and port, and no option
+forbids it. What that gives away: the words OPTIONS and DESCRIBE to whoever is there, which are no HTTP for a
+metadata service, and the password to who asks for it, as the camera itself could have done. However often
+they lead in a circle, it ends with the open time-out."""
 
 MAX_CREDENTIALS: Final = 127
 """FFmpeg keeps user:password, percent-encoded, in 128 bytes and cuts off the rest without a word."""
@@ -56,15 +67,25 @@ that refresh line by line send none at all, so after this time we begin anyway."
 
 PORTS: Final = {"rtsp": 554, "rtsps": 322}
 
+MOST_ADDRESSES: Final = 3
+"""Of one name; each is tried in its share of the time."""
+
 TLS_TRIAL_S: Final = 2.0
 """How long it may take to find out why no safe connection came about."""
 
 NO_PICTURE_S: Final = 20.0
 """Packets for this long without one picture: what they carry cannot be decoded."""
 
+OTHER_THINGS: Final = ", though the camera sends other things"
+
 BEHIND_S: Final = 2.0
 """Packets that come later than others by this much: we do not read them as fast as they are sent. Then
 stares are as sparse as patrols, for what is looked at late is looked at in vain."""
+
+WAITED_S: Final = 0.005
+KEEPS_UP_S: Final = 1.0
+"""Who had to wait for a packet within this time keeps up, whatever the stamps say: they may stand still, or
+go at another pace than the camera's description has them."""
 
 
 class Transport(StrEnum):
@@ -147,6 +168,7 @@ class RtspSource:
             stream = self._stream(container)
             packets = container.demux()
             last_s = self._clock.monotonic_s()
+            flow = Flow(last_s)
             while True:
                 packet = self._next(packets)
                 if isinstance(packet, SourceError):
@@ -154,9 +176,11 @@ class RtspSource:
                 now_s = self._clock.monotonic_s()
                 if packet.stream_index == stream.index and packet.size:
                     last_s = now_s
+                    if flow.flooded(packet.size, now_s):
+                        raise flooding(self._where)
                     yield stream, packet
                 elif now_s - last_s > self._read_timeout_s:
-                    raise self._silent(", though the camera sends other things")
+                    raise silent(self._where, self._read_timeout_s, OTHER_THINGS)
 
     def _play(self, wanted: Callable[[], bool]) -> Generator[Frame]:
         container = self._open()
@@ -170,6 +194,7 @@ class RtspSource:
             arrivals, index, started = Arrivals(), 0, False
             lens = Lens(stream, self._rates, self._gaze, Looks(), arrivals.of)
             opened_s = last_packet_s = last_picture_s = self._clock.monotonic_s()
+            flow, waited_s = Flow(opened_s), opened_s
             while wanted():
                 asked_s = self._clock.monotonic_s()
                 packet = self._next(packets)
@@ -179,15 +204,19 @@ class RtspSource:
                 # When its time is up FFmpeg first hands out the picture that its parser still held, and
                 # reports the silence only after waiting as long again: noticed in 6 s instead of 3.
                 if now_s - asked_s >= 0.98 * self._read_timeout_s:
-                    raise self._silent()
+                    raise silent(self._where, self._read_timeout_s)
                 if packet.stream_index != stream.index or not packet.size:
                     if now_s - last_packet_s > self._read_timeout_s:
-                        raise self._silent(", though the camera sends other things")
+                        raise silent(self._where, self._read_timeout_s, OTHER_THINGS)
                     continue
                 last_packet_s = now_s
+                if flow.flooded(packet.size, now_s):
+                    raise flooding(self._where)
                 started = started or packet.is_keyframe or now_s - opened_s > KEYFRAME_WAIT_S
                 arrivals.arrived(lens.stamp_s(packet.pts), now_s)
-                lens.behind = arrivals.delay_s > BEHIND_S
+                if now_s - asked_s > WAITED_S:
+                    waited_s = now_s
+                lens.behind = arrivals.delay_s > BEHIND_S and now_s - waited_s > KEEPS_UP_S
                 decoded = lens.pictures
                 if not started:
                     continue
@@ -201,7 +230,7 @@ class RtspSource:
                 if lens.pictures != decoded:
                     last_picture_s = self._clock.monotonic_s()
                 if now_s - last_picture_s > NO_PICTURE_S:
-                    raise self._undecodable("packets come, but no picture can be decoded from them")
+                    raise undecodable(self._where, "packets come, but no picture can be decoded from them")
 
     def _frame(self, due: Due) -> Frame:
         picture = bgr(due.frame)
@@ -212,26 +241,51 @@ class RtspSource:
         return Frame(info, picture)
 
     def _open(self) -> InputContainer | SourceError:
+        """The open stream, or what is wrong with it, of the first address that answers."""
+        hosts = self._hosts()
+        ends_s = self._clock.monotonic_s() + self._open_timeout_s
+        for left, host in zip(range(len(hosts), 1, -1), hosts, strict=False):
+            opened = self._opened(host, max(0.1, (ends_s - self._clock.monotonic_s()) / left))
+            if not isinstance(opened, SourceUnreachableError | SourceRefusedError | SourceTimeoutError):
+                return opened
+        return self._opened(hosts[-1], max(0.1, ends_s - self._clock.monotonic_s()))
+
+    def _hosts(self) -> Sequence[str]:
+        """What FFmpeg is to connect to: what was looked at, lest a name leads elsewhere when it asks again.
+
+        Over TLS it must have the name, for the certificate; whoever else answers has none for it.
+        """
+        parts = urlsplit(self._url)
+        host = parts.hostname or ""
+        if literal(host) is not None:
+            return [host]
+        addresses = camera_addresses(host, parts.port or PORTS[parts.scheme], self._where)
+        if self._safe:
+            return [host]
+        return list(dict.fromkeys(str(address[0]) for _, address in addresses))[:MOST_ADDRESSES]
+
+    def _opened(self, host: str, within_s: float) -> InputContainer | SourceError:
         """The open stream, or what is wrong with it. The only place that knows the password's URL."""
-        scheme, rest = self._url.split("://", 1)
-        url = f"{scheme}://{self._credentials}@{rest}" if self._credentials else self._url
+        parts = urlsplit(self._url)
+        port = parts.port or PORTS[parts.scheme]
+        at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        netloc = f"{self._credentials}@{at}" if self._credentials else at
         asked_s = self._clock.monotonic_s()
+        url = f"{parts.scheme}://{netloc}{self._url.partition('://')[2].removeprefix(parts.netloc)}"
         try:
-            return open_container(url, self._options, (self._open_timeout_s, self._read_timeout_s))
+            return open_container(url, self._options, (within_s, self._read_timeout_s))
         except (av.error.FFmpegError, OSError) as error:
-            failure = self._described(error, opening=True)
+            failure = described(error, self._where, within_s, opening=True)
         took_s = self._clock.monotonic_s() - asked_s
         # FFmpeg reports all that is wrong with TLS as an input/output error.
         if self._safe and isinstance(failure, SourceUnreachableError | SourceTimeoutError):
-            parts = urlsplit(self._url)
-            host, port = parts.hostname or "", parts.port or PORTS["rtsps"]
             distrusted = distrust(host, port, self._trust, TLS_TRIAL_S, self._where)
             if distrusted is not None:
                 return distrusted
         # An opening that was cut short for its time reports whatever it was at, often bad data.
-        if took_s >= 0.98 * self._open_timeout_s:
+        if took_s >= 0.98 * within_s:
             return SourceTimeoutError(
-                f"no answer within {self._open_timeout_s:g} s",
+                f"no answer within {within_s:.2g} s",
                 where=self._where,
                 hint="check the camera's power and network",
             )
@@ -240,16 +294,25 @@ class RtspSource:
     def _stream(self, container: InputContainer) -> VideoStream:
         stream = video_stream(container)
         if stream is None:
-            raise self._undecodable("the camera offers no video")
+            raise undecodable(self._where, "the camera offers no video")
         if not has_decoder(stream):
-            raise self._undecodable("we have no decoder for the codec that the camera sends")
+            raise undecodable(self._where, "we have no decoder for the codec that the camera sends")
+        decoder = stream.codec_context
+        if decoder.name not in CODECS:
+            raise undecodable(self._where, f"it sends {decoder.name}, which is not decoded")
+        if decoder.width * decoder.height > MAX_FRAME_PX:
+            raise undecodable(
+                self._where,
+                f"its pictures of {decoder.width} x {decoder.height} px are not decoded: "
+                f"at most {MAX_FRAME_PX // 1_000_000} megapixels are",
+            )
         return stream
 
     def _next(self, packets: Iterator[Packet[Stream]]) -> Packet[Stream] | SourceError:
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
-            return self._described(error)
+            return described(error, self._where, self._read_timeout_s)
         # At the end of a stream FFmpeg gives empty packets, then none: for a camera that is a failure.
         if packet is None or (not packet.size and packet.dts is None):
             return SourceTimeoutError(
@@ -258,68 +321,6 @@ class RtspSource:
                 hint="it will be opened again; if this repeats, look at the camera's connection limit",
             )
         return packet
-
-    def _described(self, error: Exception, *, opening: bool = False) -> SourceError:
-        """Our error for FFmpeg's; nothing of FFmpeg's own text, which may contain the URL."""
-        match error:
-            case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
-                return SourceAuthError(
-                    "the camera refuses our user name or password",
-                    where=self._where,
-                    hint="check both; some cameras lock out an address after wrong attempts",
-                )
-            case av.error.HTTPNotFoundError():
-                return SourceNotFoundError(
-                    "the camera answers, but has no such stream",
-                    where=self._where,
-                    hint="check the path of the URL, or ask the camera for it over ONVIF",
-                )
-            case av.error.ExitError() | av.error.TimeoutError():
-                return self._silent()
-            case av.error.InvalidDataError() | av.error.BrokenPipeError() if opening:
-                return SourceProtocolError(
-                    "what answers there does not speak RTSP",
-                    where=self._where,
-                    hint="check the port: 554 is RTSP's, 322 that of RTSP over TLS",
-                )
-            case av.error.InvalidDataError() | av.error.LookupError() | av.error.PatchWelcomeError():
-                return self._undecodable("what the camera sends cannot be understood")
-            case av.error.HTTPError() | av.error.HTTPClientError():
-                return SourceRefusedError(
-                    "the camera refuses the request",
-                    where=self._where,
-                    hint="it may serve too many viewers, or not over this transport",
-                )
-            case av.error.OSError(errno=errno.EPROTONOSUPPORT):
-                return SourceProtocolError(
-                    "the camera does not send its packets this way",
-                    where=self._where,
-                    hint='set transport = "tcp" or "udp", the other one',
-                )
-            case av.error.ConnectionRefusedError():
-                return SourceRefusedError(
-                    "the connection is refused: nothing listens at that port",
-                    where=self._where,
-                    hint="check the port, and that the camera's RTSP service is switched on",
-                )
-            case _:
-                number = getattr(error, "errno", None)
-                why = os.strerror(number) if isinstance(number, int) and 0 < number < 200 else "no connection"
-                return SourceUnreachableError(
-                    f"nobody answers: {why.lower()}",
-                    where=self._where,
-                    hint="check host, port, power and network",
-                )
-
-    def _silent(self, though: str = "") -> SourceTimeoutError:
-        return SourceTimeoutError(
-            f"no picture for {self._read_timeout_s:g} s{though}",
-            where=self._where,
-            hint="check the camera's power and network; restart it or its encoder",
-        )
-
-    def _undecodable(self, what: str) -> SourceCodecError:
-        return SourceCodecError(what, where=self._where, hint="set the camera's stream to H.264")
 
 
 def _credentials(username: str | None, password: str | None, where: str) -> str:
