@@ -11,50 +11,48 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from tests.support.rtsp import RtspServer, draw_clip, interleaved
 
-IDR, SEI, SPS = 5, 6, 7
+IDR, SEI, SPS, PPS = 5, 6, 7, 8
 _RECOVERY_POINT = bytes([SEI, 6, 1, 0xC4, 0x80])
 """ITU-T H.264, D.1.8: says that decoding may begin here, with recovery_frame_cnt 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`prepare` sets it up before a camera is opened; `later` strikes after the first pictures.
+    """`prepare` sets it up before a camera is opened; after its first pictures `later` strikes, or the clip
+    `turns` into another one.
 
     `codes`: what a source may say of it. Empty: it goes on with its pictures all the same.
     """
 
     name: str
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = ()
     prepare: Callable[[RtspServer], None] | None = None
     later: Callable[[RtspServer], None] | None = None
     clip: str = "plain"
+    turns: str = ""
     udp: bool = False
-    says: str = ""
-    within_s: float = 6.0
+
+
+H265 = "keyint=25:min-keyint=25:bframes=0:repeat-headers=1:log-level=none:pools=1"
+_CLIPS: dict[str, dict[str, Any]] = {
+    "plain": {"gop": 25, "profile": "baseline"},
+    "large": {"gop": 25, "width": 640, "height": 360},
+    "wide": {"gop": 25, "seconds": 1.0, "width": 8192, "height": 16},
+    "odd": {"gop": 25, "seconds": 1.0, "width": 17, "height": 9, "pix_fmt": "yuv444p"},
+    "dot": {"gop": 25, "seconds": 1.0, "width": 1, "height": 1, "pix_fmt": "yuv444p"},
+    "h265": {"codec": "libx265", "gop": 25, "x265-params": H265},
+    "b-frames": {"gop": 250, "bf": "3", "x264-params": "b-pyramid=none:b-adapt=0"},
+    "refresh": {"gop": 25, "seconds": 4.0, "x264-params": "intra-refresh=1"},
+}
 
 
 def clips(folder: Path) -> dict[str, Path]:
-    """The clips that faults name. `tiny` ones are what libx264 still encodes."""
-    base = {"seconds": 2.0, "gop": 25, "profile": "baseline"}
-    return {
-        "plain": draw_clip(folder / "plain.mp4", width=320, height=240, **base),  # pyright: ignore[reportArgumentType]
-        "large": draw_clip(folder / "large.mp4", seconds=2.0, gop=25, width=640, height=360),
-        "wide": draw_clip(folder / "wide.mp4", seconds=1.0, gop=25, width=8192, height=48),
-        "odd": draw_clip(folder / "odd.mp4", seconds=1.0, gop=25, width=54, height=42),
-        "h265": draw_clip(
-            folder / "h265.mp4", codec="libx265", gop=25,
-            **{"x265-params": "keyint=25:min-keyint=25:bframes=0:repeat-headers=1:log-level=none:pools=1"},
-        ),
-        "b-frames": draw_clip(
-            folder / "b.mp4", seconds=2.0, gop=250, bf="3", **{"x264-params": "b-pyramid=none:b-adapt=0"}
-        ),
-        "refresh": draw_clip(
-            folder / "refresh.mp4", seconds=4.0, gop=25, **{"x264-params": "intra-refresh=1"}
-        ),
-    }  # fmt: skip
+    """The clips that faults name, drawn into that folder."""
+    return {name: draw_clip(folder / f"{name}.mp4", **how) for name, how in _CLIPS.items()}
 
 
 def kind(unit: bytes) -> int:
@@ -140,6 +138,15 @@ def _all_keys(server: RtspServer) -> None:
     server.edit = lambda units: [_RECOVERY_POINT, *units]
 
 
+_LIES = {
+    "clock": "/90000",
+    "codec": "H264",
+    "media": "m=video",
+    "fmtp": "packetization-mode=1",
+    "end": "a=control:track0",
+}
+
+
 def told(**lines: str) -> Callable[[RtspServer], None]:
     """The SDP with other words in it, by the names of `_LIES`."""
 
@@ -152,15 +159,6 @@ def told(**lines: str) -> Callable[[RtspServer], None]:
         server.sdp = lie
 
     return prepare
-
-
-_LIES = {
-    "clock": "/90000",
-    "codec": "H264",
-    "media": "m=video",
-    "fmtp": "packetization-mode=1",
-    "end": "a=control:track0",
-}
 
 
 def stamps(of: Callable[[float], int]) -> Callable[[RtspServer], None]:
@@ -234,17 +232,27 @@ def _huge(claimed: int, sent: int) -> Callable[[], Iterator[bytes]]:
     return pieces
 
 
+def _report(kind: int, body: bytes) -> bytes:
+    """An RTCP packet (RFC 3550, section 6)."""
+    return interleaved(1, struct.pack(">BBHI", 0x81, kind, len(body) // 4 + 1, 0xC0FFEE) + body)
+
+
 def _rtcp(server: RtspServer) -> None:
+    """Reports of any kind but BYE, with any contents; so a clock that is another one each time."""
     rng = random.Random(9)
+    kinds = [kind for kind in range(192, 224) if kind != 203]
 
     def junk() -> list[bytes]:
-        report = struct.pack(">BBHIIII", 0x80, 200, 6, 0xC0FFEE, *(rng.getrandbits(32) for _ in range(3)))
         return [
-            interleaved(1, report + struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF)),
-            interleaved(1, rng.randbytes(rng.randint(8, 900))),
+            _report(200, rng.randbytes(24)),
+            _report(rng.choice(kinds), rng.randbytes(4 * rng.randint(0, 200))),
         ]
 
     server.junk = junk
+
+
+def _goodbye(server: RtspServer) -> None:
+    server.junk = lambda: [_report(203, bytes(4))]
 
 
 def _udp_junk(foreign: bool) -> Callable[[RtspServer], None]:
@@ -277,73 +285,100 @@ def _stall(server: RtspServer) -> None:
     server.stalled = True
 
 
-_TIMEOUT, _CODEC, _PROTOCOL = "source-timeout", "source-codec", "source-protocol"
-_GONE = ("source-unreachable", "source-refused", _TIMEOUT, _PROTOCOL)
+def _never_ending(server: RtspServer) -> None:
+    pieces = _endless_picture()
+    server.edit = lambda _: []
+    server.junk = lambda: [next(pieces) for _ in range(20)]
+    server.speed = inf
 
-FAULTS: tuple[Fault, ...] = (
+
+def _named(codec: str) -> Callable[[RtspServer], None]:
+    def prepare(server: RtspServer) -> None:
+        server.codec = codec
+
+    return prepare
+
+
+_TIMEOUT, _CODEC, _PROTOCOL = "source-timeout", "source-codec", "source-protocol"
+_NO_ANSWER = (_TIMEOUT, _PROTOCOL)
+_HEAD = b"RTSP/1.0 200 OK\r\n"
+_MANY = "m=video 0 RTP/AVP 96\r\n" * 10_000
+
+LIES = (
     Fault("SDP: a clock of 1 Hz", (), told(clock="/1")),
     Fault("SDP: a clock of 0 Hz", (), told(clock="/0")),
+    Fault("SDP: a clock of 180,000 Hz", (), told(clock="/180000")),
     Fault("SDP: a clock of 4,000,000,000 Hz", (), told(clock="/4000000000")),
     Fault("SDP: 100,000 frames a second", (), told(end="a=framerate:100000\r\na=control:track0")),
-    Fault("SDP: H.265 for H.264", (_CODEC,), told(codec="H265"), within_s=30.0),
-    Fault(
-        "SDP: H.264 for H.265", (_CODEC,), lambda s: setattr(s, "codec", "H264"), clip="h265", within_s=30.0
-    ),
+    Fault("SDP: H.265 for H.264", (_TIMEOUT, _CODEC), told(codec="H265")),
+    Fault("SDP: H.264 for H.265", (_CODEC,), _named("H264"), clip="h265"),
     Fault("SDP: a codec that nobody knows", (_CODEC,), told(codec="HOLOGRAM")),
     Fault("SDP: a codec that cameras have not", (_CODEC,), told(codec="theora")),
     Fault("SDP: sound only", (_CODEC,), told(media="m=audio", codec="PCMU", clock="/8000")),
-    Fault(
-        "SDP: 10,000 streams",
-        (_CODEC, *_GONE, ""),
-        told(end="a=control:track0\r\n" + "m=video 0 RTP/AVP 96\r\n" * 10_000),
-    ),
-    Fault(
-        "SDP: parameter sets of nonsense",
-        (),
-        told(fmtp="packetization-mode=1;sprop-parameter-sets=Zzzz,////,"),
-    ),
-    Fault("Another size in the middle", (), later=lambda s: None),
-    Fault("A size of 16384 x 16384", (_CODEC,), claims(16384, 16384), within_s=30.0),
-    Fault("A size of 16000 x 16000", (_CODEC,), claims(16000, 16000), within_s=30.0),
-    Fault("A size of 8192 x 8192", (_CODEC,), claims(8192, 8192), within_s=30.0),
-    Fault("A size of 8192 x 48", (), clip="wide"),
-    Fault("A size of 54 x 42", (), clip="odd"),
+    Fault("SDP: 10,000 streams", (), told(end="a=control:track0\r\n" + _MANY)),
+    Fault("SDP: parameter sets of nonsense", (), told(fmtp="sprop-parameter-sets=Zzzz,////,")),
+    Fault("Another size in the middle", turns="large"),
+    Fault("Another codec in the middle", (_CODEC,), turns="h265"),
+)
+
+SIZES = (
+    Fault("A size of 16384 x 16384", (_CODEC,), claims(16384, 16384)),
+    Fault("A size of 16000 x 16000", (_CODEC,), claims(16000, 16000)),
+    Fault("A size of 16000 x 16000 in the middle", (_CODEC,), later=claims(16000, 16000)),
+    Fault("A size of 8192 x 8192", (_CODEC,), claims(8192, 8192)),
     Fault("A size of 16 x 16 that is 320 x 240", (), claims(16, 16)),
-    Fault("Only B-frames", (_CODEC,), _only_b, clip="b-frames", within_s=30.0),
-    Fault("No key frame ever", (_CODEC,), without(IDR), within_s=40.0),
-    Fault("Refreshes line by line", (), clip="refresh"),
-    Fault("Refreshes line by line, never whole", (), without(IDR), clip="refresh", within_s=40.0),
+    Fault("A size of 8192 x 16", clip="wide"),
+    Fault("A size of 17 x 9", clip="odd"),
+    Fault("A size of 1 x 1", clip="dot"),
+    Fault("Only B-frames", (_CODEC,), _only_b, clip="b-frames"),
+    Fault("No key frame ever", (_CODEC,), without(IDR)),
+    Fault("No key frame any more", (), later=without(IDR, SPS)),
+    Fault("Refreshes line by line", clip="refresh"),
+    Fault("Refreshes line by line, never whole", (), without(IDR), clip="refresh"),
     Fault("Says that every packet is a key packet", (), _all_keys),
+)
+
+STAMPS = (
     Fault("Time stamps stand still", (), stamps(lambda _: 0)),
     Fault("Time stamps jump back", (), stamps(lambda at: int((at % 1.5) * 90_000))),
     Fault("Time stamps jump ahead by days", (), stamps(lambda at: int((at + int(at) * 20_000) * 90_000))),
     Fault("Time stamps wrap around", (), stamps(lambda at: int(at * 90_000) + 0xFFFFFFFF - 150_000)),
     Fault("Time stamps at random", (), stamps(lambda at: hash(at) & 0xFFFFFFFF)),
-    Fault("1,000 frames a second", (_PROTOCOL,), _speed(40), within_s=10.0),
-    Fault("As fast as we take it", (_PROTOCOL,), _speed(inf), within_s=10.0),
-    Fault("A frame in 25 s", (_TIMEOUT,), _speed(1 / 625)),
-    Fault("Noise behind PLAY", _GONE, answers("PLAY", _noise)),
-    Fault("Packets of wrong lengths and channels", _GONE, answers("PLAY", _wild_framing)),
-    Fault("A picture that never ends", (_TIMEOUT, _CODEC), answers("PLAY", _endless_picture)),
-    Fault(
-        "A header that never ends",
-        _GONE,
-        answers("DESCRIBE", _endless(b"x" * 4096, b"RTSP/1.0 200 OK\r\nX: ")),
-    ),
-    Fault(
-        "Headers that never end",
-        _GONE,
-        answers("DESCRIBE", _endless(b"X: y\r\n" * 500, b"RTSP/1.0 200 OK\r\n")),
-    ),
-    Fault("An answer of 100 MB", (*_GONE, _CODEC), answers("DESCRIBE", _huge(100_000_000, 100_000_000))),
-    Fault("An answer of 2 GB", (*_GONE, _CODEC), answers("DESCRIBE", _huge(2_000_000_000, 2_000_000_000))),
-    Fault("An answer of -1 bytes", (*_GONE, _CODEC), answers("DESCRIBE", _huge(-1, 0))),
-    Fault("A byte a second", (_TIMEOUT,), answers("DESCRIBE", _trickled, 1.0)),
     Fault("Nonsense as RTCP", (), _rtcp),
-    Fault("Nonsense by UDP", (), _udp_junk(foreign=False), udp=True),
-    Fault("Nonsense by UDP from another host", (), _udp_junk(foreign=True), udp=True),
-    Fault("Redirect to a file", _GONE, _redirect("file:///etc/passwd")),
-    Fault("Redirect to http at a metadata address", _GONE, _redirect("http://169.254.169.254/latest/")),
-    Fault("Redirect to itself for ever", _GONE, _redirect("")),
+    Fault("Says goodbye by RTCP", (_TIMEOUT,), later=_goodbye),
+    Fault("A frame in 25 s", (_TIMEOUT,), _speed(1 / 625)),
     Fault("Falls silent", (_TIMEOUT,), later=_stall),
 )
+
+FLOODS = (
+    Fault("1,000 frames a second", (_PROTOCOL,), _speed(40)),
+    Fault("As fast as we take it", (_PROTOCOL,), _speed(inf)),
+    Fault("Noise behind PLAY", _NO_ANSWER, answers("PLAY", _noise)),
+    Fault("Packets of wrong lengths and channels", _NO_ANSWER, answers("PLAY", _wild_framing)),
+    Fault("A picture that never ends", (_TIMEOUT, _CODEC), answers("PLAY", _endless_picture)),
+    Fault("A picture that never ends, in the middle", (_TIMEOUT, _CODEC), later=_never_ending),
+)
+
+ANSWERS = (
+    Fault("A header that never ends", _NO_ANSWER, answers("DESCRIBE", _endless(b"x" * 4096, _HEAD + b"X: "))),
+    Fault("Headers that never end", _NO_ANSWER, answers("DESCRIBE", _endless(b"X: y\r\n" * 500, _HEAD))),
+    Fault("An answer of 100 MB", _NO_ANSWER, answers("DESCRIBE", _huge(100_000_000, 100_000_000))),
+    Fault("An answer of 2 GB", _NO_ANSWER, answers("DESCRIBE", _huge(2_000_000_000, 2_000_000_000))),
+    Fault("An answer of -1 bytes", _NO_ANSWER, answers("DESCRIBE", _huge(-1, 0))),
+    Fault("A byte a second", (_TIMEOUT,), answers("DESCRIBE", _trickled, 1.0)),
+    Fault("Redirect to a file", (_PROTOCOL,), _redirect("file:///etc/passwd")),
+    Fault(
+        "Redirect to http at a metadata address", (_PROTOCOL,), _redirect("http://169.254.169.254/latest/")
+    ),
+    Fault("Redirect to itself for ever", (_TIMEOUT,), _redirect("")),
+    Fault("Nonsense by UDP", (_TIMEOUT,), _udp_junk(foreign=False), udp=True),
+    Fault("Nonsense by UDP from another host", (), _udp_junk(foreign=True), udp=True),
+)
+
+FAULTS: dict[str, tuple[Fault, ...]] = {
+    "lies": LIES,
+    "sizes": SIZES,
+    "stamps": STAMPS,
+    "floods": FLOODS,
+    "answers": ANSWERS,
+}

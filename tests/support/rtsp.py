@@ -47,6 +47,7 @@ def draw_clip(
     With `ground` every picture is of that one grey. H.264 without B-frames, unless another codec or other
     options of the encoder are given.
     """
+    side = max(1, min(40, width // 2, height // 2))
     rough = np.random.default_rng(3).integers(90, 130, (height, width, 3), dtype=np.uint8)
     empty = rough if ground is None else np.full_like(rough, ground)
     # PyAV's types leave the encoder's side half open.
@@ -59,9 +60,9 @@ def draw_clip(
         stream.options = {**usual, "g": str(gop), **options}
         for i in range(round(seconds * fps)):
             picture = empty.copy()
-            x, y = (4 * i) % (width - 40), (2 * i) % (height - 40)
+            x, y = (4 * i) % max(1, width - side), (2 * i) % max(1, height - side)
             if ground is None:
-                picture[y : y + 40, x : x + 40] = (40, 200, 250)
+                picture[y : y + side, x : x + side] = (40, 200, 250)
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = i, Fraction(1, fps)
             container.mux(stream.encode(frame))

@@ -45,6 +45,12 @@ def described(error: Exception, where: str, read_timeout_s: float, *, opening: b
             )
         case av.error.InvalidDataError() | av.error.LookupError() | av.error.PatchWelcomeError():
             return undecodable(where, "what the camera sends cannot be understood")
+        case av.error.ArgumentError() if opening:
+            return SourceProtocolError(
+                "its answer leads to no address of a camera",
+                where=where,
+                hint="it may redirect: name the address that gives the pictures as source",
+            )
         case av.error.MemoryError() if opening:
             return SourceProtocolError(
                 "its answer is larger than that of any camera",
