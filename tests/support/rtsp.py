@@ -254,22 +254,27 @@ class RtspServer(Listening):
             while self.stalled:
                 await asyncio.sleep(0.02)
                 began = loop.time() - due_s / self.speed
+            if writer.is_closing():
+                return
             units = picture.units if self.edit is None else self.edit(picture.units)
             payloads = [
                 p
                 for unit in units
                 for p in _payloads(_spoilt(unit) if self.garbage else unit, h265=self._h265)
             ]
+            together = b""
             for i, payload in enumerate(payloads):
                 marker = 0x80 if i == len(payloads) - 1 else 0
                 stamp = self.stamp(due_s) & 0xFFFFFFFF
                 head = struct.pack(">BBHII", 0x80, marker | 96, sequence & 0xFFFF, stamp, 0xC0FFEE)
                 sequence += 1
                 if beside is None:
-                    self._write(writer, interleaved(0, head + payload))
+                    together += interleaved(0, head + payload)
                 elif not self.lost or sequence % self.lost:
                     beside.sendto(head + payload)
                     self.sent_over_udp += 1
+            if together:
+                self._write(writer, together)
             if self.junk is not None:
                 self._send_junk(writer, beside, self.junk())
             await writer.drain()

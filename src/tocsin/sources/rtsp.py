@@ -52,8 +52,8 @@ OPTIONS: Final = {
     "protocol_whitelist": "rtsp,rtsps,rtp,tcp,udp,tls",
     "rtsp_flags": "filter_src",
 }
-"""The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web, and over UDP it
-takes packets from the camera alone: a few from anybody else would make it drop the camera's as too old.
+"""The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web, and
+over UDP it takes packets from the camera alone: a few of anybody else's made it drop the camera's as too old.
 
 FFmpeg does follow redirects (RTSP 301, 302) by itself, over TCP or TLS to any host and port, and no option
 forbids it. What that gives away: the words OPTIONS and DESCRIBE to whoever is there, which are no HTTP for a

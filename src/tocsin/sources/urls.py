@@ -15,7 +15,7 @@ HIDDEN: Final = "***"
 # Up to the *last* @ before the next address: passwords are typed into URLs unescaped, with spaces, / and
 # @ in them. A stream whose path has an @ loses its host's name in logs by that; the other mistake would
 # print a password.
-_USERINFO = re.compile(r"(?<=://)(?:(?!://).)*@")
+_USERINFO = re.compile(r"(?s)(?<=://)(?:(?!://).)*@")
 
 # Cameras also take passwords as parameters, in the query or in the path itself
 # (rtsp://host/user=admin&password=x&channel=1); "auth" and the like cover tokens and signatures. A value
@@ -46,7 +46,8 @@ def checked_url(url: str, protocol: str, schemes: Collection[str], where: str, *
     try:
         parts = urlsplit(url)
         host, netloc = parts.hostname, parts.netloc
-        good = good and parts.scheme in schemes and parts.port != 0
+        # urlsplit leaves out tabs and line ends, FFmpeg does not: they would read two addresses.
+        good = good and url.isprintable() and parts.scheme in schemes and parts.port != 0
     except ValueError:
         host, netloc, good = None, "", False
     if not good or not host:
