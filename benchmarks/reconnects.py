@@ -44,41 +44,23 @@ MOST_GROWTH = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What this program held after so many reconnects.
-
-    `used_mb`: what malloc has given out and not got back; the rest of the memory is kept for the next ones.
-    """
+    """What this program held after so many reconnects."""
 
     times: int
     seconds: float
     rss_mb: float
-    used_mb: float
     descriptors: int
     threads: int
 
 
-class _MallInfo(ctypes.Structure):
-    """mallinfo2(3) of glibc 2.33 and later: ten sizes, of which the fifth is hblkhd, the eighth uordblks."""
-
-    _fields_ = (("sizes", ctypes.c_size_t * 10),)
-
-
-def used_bytes() -> int:
-    """What malloc has given out, in all of its arenas and beside them."""
-    library = ctypes.CDLL(None)
-    library.mallinfo2.restype = _MallInfo
-    sizes: list[int] = list(library.mallinfo2().sizes)
-    return sizes[4] + sizes[7]
-
-
 def held(times: int, began_s: float) -> Held:
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # as the source does, but less often
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return Held(
         times,
         round(time.monotonic() - began_s, 1),
         round(pages * os.sysconf("SC_PAGESIZE") / 1e6, 1),
-        round(used_bytes() / 1e6, 2),
         sum(1 for _ in Path("/proc/self/fd").iterdir()),
         threading.active_count(),
     )
@@ -190,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clip = draw_clip(Path(folder) / "yard.mp4", seconds=0.2, width=160, height=120, gop=5)
         with Place(clip) as place:
             came = reconnect(place, asked.times, rows.append)
-    table = Table("reconnects", "seconds", "RSS MB", "used MB", "descriptors", "threads")
+    table = Table("reconnects", "seconds", "RSS MB", "descriptors", "threads")
     for row in rows:
         table.add_row(*map(str, asdict(row).values()))
     console = Console()
@@ -198,7 +180,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(", ".join(f"{name} {count}" for name, count in sorted(came.items())))
     grown = {
         "RSS": growth(rows, lambda row: row.rss_mb),
-        "used": growth(rows, lambda row: row.used_mb),
         "descriptors": growth(rows, lambda row: row.descriptors),
         "threads": growth(rows, lambda row: row.threads),
     }

@@ -28,11 +28,10 @@ from tocsin.sources.rtsp import RtspSource
 
 RTSP_RUNS = 240
 HTTP_RUNS = 200
-ONVIF_RUNS = 40
-AT_ONCE = 8
-WATCHED_S = 1.5
+ONVIF_RUNS = 30
+WATCHED_S = 0.8
 LONGEST_S = 12.0
-"""Twice the opening, the silence, and a machine that runs eight of them at once."""
+"""Twice the opening, the silence or all of ONVIF's calls, on a machine that runs several of them at once."""
 
 
 class Mutation:
@@ -69,7 +68,7 @@ class Mutation:
 
 
 def outcome(source: Source) -> tuple[str, float]:
-    """What came of a camera that is watched for a while, frames or the code of its error, and when."""
+    """What came of a camera that is watched for a while, frames, the code of its error, or both; and when."""
     began_s = time.monotonic()
     found = "nothing"
     try:
@@ -80,31 +79,40 @@ def outcome(source: Source) -> tuple[str, float]:
             if time.monotonic() - began_s > WATCHED_S:
                 break
     except SourceError as error:
-        found = error.code if error.hint else "without a hint"
+        ended = error.code if error.hint else "without a hint"
+        found = ended if found == "nothing" else f"frames, {ended}"
     finally:
         source.close()
     return found, time.monotonic() - began_s
 
 
-def told(runs: int, run: Callable[[int], tuple[str, float]]) -> Counter[str]:
+def told(runs: int, run: Callable[[int], tuple[str, float]], at_once: int = 8) -> Counter[str]:
     """How often each outcome came, of so many seeds."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(run, range(runs)))
     assert max(took_s for _, took_s in found) < LONGEST_S
     outcomes = Counter(what for what, _ in found)
-    assert not outcomes.keys() & {"nothing", "without a hint"}
+    assert not outcomes.keys() & {"nothing", "without a hint", "frames, without a hint"}
     return outcomes
+
+
+def seen(outcomes: Counter[str]) -> int:
+    return sum(count for outcome, count in outcomes.items() if outcome.startswith("frames"))
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_rtsp(codec: str, tmp_path: Path) -> None:
-    more = {} if codec == "libx264" else {"x265-params": "repeat-headers=1:bframes=0:log-level=none:pools=1"}
-    clip = draw_clip(tmp_path / "yard.mp4", seconds=0.4, width=160, height=120, gop=5, codec=codec, **more)
+    path = tmp_path / "yard.mp4"
+    if codec == "libx265":
+        x265 = {"x265-params": "repeat-headers=1:bframes=0:log-level=none:pools=1"}
+        clip = draw_clip(path, seconds=0.4, fps=25, width=160, height=120, gop=5, codec=codec, **x265)
+    else:
+        clip = draw_clip(path, seconds=0.4, width=160, height=120, gop=5)
 
     def run(seed: int) -> tuple[str, float]:
         with RtspServer(clip) as server:
             server.speed = 4.0
-            server.mangle = Mutation(seed, 0.15)
+            server.mangle = Mutation(seed, 0.03)
             source = RtspSource(
                 CameraId("yard"),
                 server.url,
@@ -117,8 +125,8 @@ def test_rtsp(codec: str, tmp_path: Path) -> None:
             return outcome(source)
 
     found = told(RTSP_RUNS // 2, run)
-    assert found["frames"] > 0.05 * RTSP_RUNS, found
-    assert found.total() - found["frames"] > 0.05 * RTSP_RUNS, found
+    assert seen(found) > 0.1 * found.total(), found
+    assert found["frames"] < 0.9 * found.total(), found
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["snapshots", "stream"])
@@ -157,8 +165,8 @@ def test_http(stream: bool) -> None:
             return outcome(source)
 
     found = told(HTTP_RUNS // 2, run)
-    assert found.total() - found["frames"] > 0.05 * HTTP_RUNS, found
-    assert len(found) > 2, found
+    assert seen(found) > 0.1 * found.total(), found
+    assert found["frames"] < 0.9 * found.total(), found
 
 
 def test_onvif() -> None:
@@ -183,6 +191,5 @@ def test_onvif() -> None:
                     assert all(text.isprintable() for text in (profile.name, profile.token, profile.codec))
             return found, time.monotonic() - began_s
 
-    found = told(ONVIF_RUNS, run)
-    assert found["frames"] > 2, found
-    assert found.total() - found["frames"] > 2, found
+    found = told(ONVIF_RUNS, run, 2)
+    assert 0.1 * found.total() < found["frames"] < 0.9 * found.total(), found

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 import av
-import av._core
 import av.logging
 import numpy as np
 from av.container import InputContainer
@@ -19,14 +16,11 @@ from av.video.stream import VideoStream
 
 from tocsin.core.sampling import LOOK_LONG_PX
 from tocsin.ports import Frame, Picture
+from tocsin.sources.memory import bound_allocations
 
 MAX_FRAME_PX: Final = 34_000_000
 """8K has 33.2 million. A decoder keeps up to 17 frames of the size that a stream claims, whatever comes of
 them: 40 kB of H.264 that claims 16000 x 16000 px made this one take 677 MB, for one grey picture."""
-
-MAX_ALLOCATION_BYTES: Final = 72 << 20
-"""The largest piece of memory that FFmpeg takes at once; the luma of an 8K frame of 10 bits has 66 MB. It
-bounds what has no option of its own: the answer to DESCRIBE, a picture whose end never comes."""
 
 CODECS: Final = frozenset({"h264", "hevc", "mjpeg", "mpeg4", "av1", "libdav1d", "vp8", "vp9"})
 """What cameras send. FFmpeg has some hundred decoders, most of them written for files of long ago."""
@@ -40,14 +34,7 @@ DECODER_OPTIONS: Final = {"max_pixels": str(MAX_FRAME_PX)}
 SCALING: Final = Interpolation.AREA
 
 
-def _bound_allocations() -> None:
-    # PyAV has no name for it. The lookup goes through the libraries that its own one is linked with, so it
-    # finds the FFmpeg that is used; one that hides its names leaves us the other bounds.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(av._core.__file__).av_max_alloc(ctypes.c_size_t(MAX_ALLOCATION_BYTES))
-
-
-_bound_allocations()
+bound_allocations()
 
 
 class Runs:

@@ -7,6 +7,7 @@ either: errors are described in `refusals` and raised after the `except` block i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
@@ -40,6 +41,7 @@ from tocsin.sources.decoding import (
 )
 from tocsin.sources.flow import Flow
 from tocsin.sources.lens import Due, Lens, Looks
+from tocsin.sources.memory import give_back
 from tocsin.sources.refusals import described, flooding, silent, undecodable
 from tocsin.sources.trust import Trust, distrust
 from tocsin.sources.urls import checked_url, without_secrets
@@ -55,10 +57,10 @@ OPTIONS: Final = {
 """The small probe opens in 0.2 s instead of 1.1 s. A camera's answer leads FFmpeg to no file and no web, and
 over UDP it takes packets from the camera alone: a few of anybody else's made it drop the camera's as too old.
 
-FFmpeg does follow redirects (RTSP 301, 302) by itself, over TCP or TLS to any host and port, and no option
-forbids it. What that gives away: the words OPTIONS and DESCRIBE to whoever is there, which are no HTTP for a
-metadata service, and the password to who asks for it, as the camera itself could have done. However often
-they lead in a circle, it ends with the open time-out."""
+FFmpeg does follow redirects (RTSP 301, 302) by itself, to any rtsp:// and rtsps:// address, and no option
+forbids it. What that gives away: OPTIONS and DESCRIBE to whoever is there, which are no HTTP for a metadata
+service, with the proof of the password, which the camera that redirects had before. However often they lead
+in a circle, it ends with the open time-out."""
 
 MAX_CREDENTIALS: Final = 127
 """FFmpeg keeps user:password, percent-encoded, in 128 bytes and cuts off the rest without a word."""
@@ -188,7 +190,9 @@ class RtspSource:
         container = self._open()
         if isinstance(container, SourceError):
             raise container
-        with container:
+        with contextlib.ExitStack() as held:
+            held.callback(lambda: give_back(self._clock.monotonic_s()))
+            held.enter_context(container)
             stream = self._stream(container)
             # All streams, not just ours: else a camera that goes on sending only sound
             # would keep FFmpeg busy inside one call for ever.

@@ -75,3 +75,19 @@ def test_the_delay_of_a_machine_that_does_not_keep_up_is_told() -> None:
     for n in range(250, 1500):  # caught up
         arrivals.arrived(n / 25, 100.0 + n / 25)
     assert arrivals.delay_s < 0.01
+
+
+def test_stamps_that_stand_still_are_passed_over() -> None:
+    arrivals = Arrivals()
+    times: list[float] = []
+    for n in range(100):
+        arrivals.arrived(7.0, n / 25)
+        times.append(arrivals.of(7.0))
+    assert times[10:] == pytest.approx([n / 25 for n in range(10, 100)])
+
+
+def test_two_frames_may_share_a_stamp() -> None:
+    arrivals = Arrivals()
+    for n in range(100):
+        arrivals.arrived((n // 2) * 0.08, n / 25)
+    assert arrivals.of(99 // 2 * 0.08) == pytest.approx(99 // 2 * 0.08, abs=0.01)
