@@ -69,7 +69,8 @@ def said(fault: Fault, films: dict[str, Path]) -> tuple[str, float, list[float]]
                         fault.later(server)
                     if fault.turns:
                         server.switch(films[fault.turns])
-                if time.monotonic() - struck_s > GOES_ON_S and len(times) > 3:
+                watched_s = LONGEST_S if fault.codes else GOES_ON_S
+                if time.monotonic() - struck_s > watched_s and len(times) > 3:
                     break
         except SourceError as error:
             # Without a next step, or with an exception of FFmpeg's, which shows the URL, it is not told well.
@@ -119,8 +120,8 @@ def test_each_fault_is_told_in_time_and_another_camera_goes_on(
     for _, _, times in found.values():
         assert all(later > sooner for sooner, later in itertools.pairwise(times))
     gaps_s = [later - sooner for sooner, later in itertools.pairwise(looked_s)]
-    assert len(looked_s) > 7 * passed_s, "of ten a second"
-    assert max(gaps_s) < 1.0
+    assert len(looked_s) > 5 * passed_s, "of ten a second"
+    assert max(gaps_s) < READ_S
 
 
 BOMBS = """

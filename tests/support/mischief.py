@@ -353,6 +353,9 @@ STAMPS = (
 FLOODS = (
     Fault("1,000 frames a second", (_PROTOCOL,), _speed(40)),
     Fault("As fast as we take it", (_PROTOCOL,), _speed(inf)),
+)
+
+GARBAGE = (
     Fault("Noise behind PLAY", _NO_ANSWER, answers("PLAY", _noise)),
     Fault("Packets of wrong lengths and channels", _NO_ANSWER, answers("PLAY", _wild_framing)),
     Fault("A picture that never ends", (_TIMEOUT, _CODEC), answers("PLAY", _endless_picture)),
@@ -380,5 +383,6 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "sizes": SIZES,
     "stamps": STAMPS,
     "floods": FLOODS,
+    "garbage": GARBAGE,
     "answers": ANSWERS,
 }
