@@ -22,9 +22,9 @@ from tocsin.ports import STARE, Rates
 from tocsin.sources import rtsp
 from tocsin.sources.rtsp import RtspSource, Transport
 
-OPEN_S = 2.5
-READ_S = 1.5
-LONGEST_S = 16.0
+OPEN_S = 3.0
+READ_S = 2.0
+LONGEST_S = 20.0
 """Opening, twice as long as allowed as FFmpeg counts its two steps apart, no picture, a slow machine."""
 
 GOES_ON_S = 4.0
@@ -69,7 +69,7 @@ def said(fault: Fault, films: dict[str, Path]) -> tuple[str, float, list[float]]
                         fault.later(server)
                     if fault.turns:
                         server.switch(films[fault.turns])
-                watched_s = LONGEST_S if fault.codes else GOES_ON_S
+                watched_s = LONGEST_S if fault.codes and "" not in fault.codes else GOES_ON_S
                 if time.monotonic() - struck_s > watched_s and len(times) > 3:
                     break
         except SourceError as error:
