@@ -61,10 +61,12 @@ class Draining:
         try:
             while wanted():
                 frame = slot.take(ASK_AGAIN_S)
-                if frame is not None:
-                    yield frame
-                elif slot.over:
-                    return
+                if frame is None:
+                    if slot.over:
+                        return
+                    continue
+                yield frame
+                del frame
         finally:
             slot.close()
             self._source.close()
@@ -125,7 +127,9 @@ def _drain(source: Source, slot: _Slot) -> None:
         begun_s = time.thread_time()
         for frame in source.frames():
             now_s = time.thread_time()
-            if not slot.put(frame, now_s - begun_s):
+            wanted = slot.put(frame, now_s - begun_s)
+            del frame  # or it would be kept until the next one
+            if not wanted:
                 break
             begun_s = now_s
     except Exception as error:  # noqa: BLE001 - raised again in the taker's thread

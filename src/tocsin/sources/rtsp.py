@@ -227,7 +227,10 @@ class RtspSource:
                 if not started:
                     continue
                 for due in lens.take(packet, index, now_s):
-                    yield self._frame(due)
+                    frame = self._frame(due)
+                    del due  # the decoded picture, 3 MB of each 1080p camera until the next look
+                    yield frame
+                    del frame
                     if not wanted():
                         return
                     # The time that the detectors took is not the camera's silence.

@@ -140,6 +140,7 @@ class CameraWorker:
                 )
                 if self._stop.is_set():
                     break
+                del looked
         except SourceError as error:
             self.figures.failed(error.code)
             # Told once per kind of failure: a camera that is gone for a day must not fill the log.
