@@ -17,11 +17,11 @@ from rich.table import Column, Table
 from tocsin.clocks import SystemClock
 from tocsin.config import from_values
 from tocsin.config_edit import section_of, with_camera, write_over
-from tocsin.config_streams import camera_credentials, env_key
+from tocsin.config_streams import camera_credentials, camera_variables
 from tocsin.core.errors import ConfigError, SourceAuthError
 from tocsin.core.geometry import LensModel
 from tocsin.core.sampling import Choice, Offer, SamplingAdvice, Stream, advise
-from tocsin.sources.discovery import GROUP, Found, discover
+from tocsin.sources.discovery import Found, discover, target_of
 from tocsin.sources.probe import PROBE_S, probe
 from tocsin.terminal import ConfigOption, err, out
 
@@ -40,7 +40,7 @@ def discover_command(
     as_json: AsJson = False,
 ) -> None:
     """List the ONVIF cameras that answer on this network. Nothing is opened, and no password is sent."""
-    search = discover(SystemClock(), wait_s=wait_s, address=_target(address) if address else None)
+    search = discover(SystemClock(), wait_s=wait_s, address=target_of(address) if address else None)
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in search.found], indent=1))
         return
@@ -54,7 +54,9 @@ def discover_command(
 
 @camera_app.command("probe")
 def probe_command(
-    source: Annotated[str, typer.Argument(help="An rtsp:// address without password, or a video file.")],
+    source: Annotated[
+        str, typer.Argument(help="An rtsp:// or http:// address without password, or a video file.")
+    ],
     camera: Annotated[str, typer.Option("--id", help="Use the credentials of this camera's variables.")] = "",
     seconds: Seconds = PROBE_S,
     as_json: AsJson = False,
@@ -73,7 +75,12 @@ def probe_command(
 
 @camera_app.command("add")
 def add(
-    address: Annotated[str, typer.Argument(help="A device: host, host:port or URL; or an rtsp:// address.")],
+    address: Annotated[
+        str,
+        typer.Argument(
+            help="A device: host, host:port or URL; or an rtsp:// or http:// address of pictures."
+        ),
+    ],
     config: ConfigOption = None,
     camera: Annotated[str, typer.Option("--id", help="The camera's id. Default: its host.")] = "",
     name: Annotated[str, typer.Option(help="The name that is shown.")] = "",
@@ -122,7 +129,7 @@ def add(
             )
         )  # fmt: skip
     except SourceAuthError as error:
-        variables = " and ".join(_variables(camera))
+        variables = " and ".join(camera_variables(camera))
         raise SourceAuthError(error.what, where=error.where, hint=f"set {variables}; {error.hint}") from None
     device = found.described
     if device is not None:
@@ -134,6 +141,8 @@ def add(
         err.print(escape(f"Not measured: {failed}"), highlight=False, soft_wrap=True)
     _print_advice(found.advice)
     section["source"] = found.source
+    if any_certificate and found.source.lower().startswith("https://"):
+        section["verify_tls"] = False
     after = _fitted(before, section, path)
     if dry_run:
         typer.echo(section_of(section), nl=False)
@@ -147,19 +156,11 @@ def add(
     )
     if username is not None or password is not None:
         out.print(
-            "Its watcher needs the same variables:", *_variables(camera), highlight=False, soft_wrap=True
+            "Restart that watcher with the same variables:",
+            *camera_variables(camera),
+            highlight=False,
+            soft_wrap=True,
         )
-
-
-def _target(address: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{address}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or "@" in address:
-        raise ConfigError("this is no address", where="--address", hint="write HOST or HOST:PORT")
-    return host, port or GROUP[1]
 
 
 def _best(found: Found) -> str:
@@ -172,11 +173,6 @@ def _host(address: str) -> str:
     except ValueError:
         host = ""
     return host.replace(":", "-").strip("-") or "camera"
-
-
-def _variables(camera: str) -> tuple[str, str]:
-    key = env_key(camera)
-    return f"TOCSIN_CAMERA_{key}_USERNAME", f"TOCSIN_CAMERA_{key}_PASSWORD"
 
 
 def _credentials(camera: str) -> tuple[str | None, str | None]:

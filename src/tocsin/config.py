@@ -120,6 +120,11 @@ class WatcherSection(Section):
     metrics: MetricsText = ""
     readers: int = Field(default=0, ge=0, le=64)
 
+    @property
+    def credentials(self) -> Path:
+        """Where the user names and passwords of cameras that were added in the console are kept."""
+        return self.data_dir / "credentials"
+
 
 class Place(Section):
     """A place that staff can name and cameras look at."""

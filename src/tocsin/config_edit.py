@@ -14,7 +14,7 @@ from typing import Any
 import tomli_w
 
 from tocsin.config import from_values
-from tocsin.core.errors import ConfigError
+from tocsin.core.errors import ConfigError, NotWrittenError
 
 _HEADER = re.compile(r"[ \t]*\[")
 _CAMERA = re.compile(r"[ \t]*\[\[?[ \t]*\"?camera\"?[ \t]*[.\]]")
@@ -29,7 +29,7 @@ def with_camera(text: str, camera: Mapping[str, object], where: str) -> str:
     """The file's text with that camera behind the others, or at the end.
 
     Raises ConfigError if the text is no configuration, if the camera does not fit into it (a duplicate id,
-    a wrong value), or if cameras are written inline there.
+    a wrong value); NotWrittenError if cameras are written inline there.
     """
     before = _read(text, where)
     from_values(before, where)
@@ -43,7 +43,7 @@ def with_camera(text: str, camera: Mapping[str, object], where: str) -> str:
         with contextlib.suppress(tomllib.TOMLDecodeError):
             if tomllib.loads(added) == values:
                 return added
-    raise ConfigError(
+    raise NotWrittenError(
         "the cameras there are not written as [[camera]] sections",
         where=where,
         hint="print the section with --dry-run, and put it in by hand",
@@ -53,7 +53,7 @@ def with_camera(text: str, camera: Mapping[str, object], where: str) -> str:
 def write_over(path: Path, before: str, after: str) -> None:
     """Replaces the file whole or not at all, with its rights kept; links are followed.
 
-    Raises ConfigError if it is not `before` any more: somebody else has changed it.
+    Raises NotWrittenError if it is not `before` any more: somebody else has changed it.
     """
     path = path.resolve()
     about = path.stat()
@@ -68,7 +68,7 @@ def write_over(path: Path, before: str, after: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         if path.read_bytes() != before.encode("utf-8"):
-            raise ConfigError("it was changed meanwhile; not written", where=str(path), hint="try again")
+            raise NotWrittenError("it was changed meanwhile; not written", where=str(path), hint="try again")
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from tocsin import wiring, wiring_eyes
@@ -58,7 +59,11 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
             )
         )
     findings.extend([await _model(section, config) for section in config.model])
-    findings.extend(await asyncio.gather(*(_camera(camera, clock) for camera in config.camera)))
+    findings.extend(
+        await asyncio.gather(
+            *(_camera(camera, clock, config.watcher.credentials) for camera in config.camera)
+        )
+    )
     return findings
 
 
@@ -183,9 +188,9 @@ async def _model(section: ModelSection, config: Config) -> Finding:
     return Finding("ok", "plug-in", str(model))
 
 
-async def _camera(camera: Camera, clock: Clock) -> Finding:
+async def _camera(camera: Camera, clock: Clock, kept_in: Path) -> Finding:
     def look() -> str:
-        username, password = camera_credentials(camera.id)
+        username, password = camera_credentials(camera.id, kept_in)
         source = open_source(
             CameraId(camera.id),
             camera.source,

@@ -36,6 +36,7 @@ from tocsin.web.app import create_app
 from tocsin.web.board import Board
 from tocsin.web.house import House
 from tocsin.web.live import Live
+from tocsin.web.onboarding import Jobs
 from tocsin.web.render import Renderer
 from tocsin.web.stills import Stills
 
@@ -155,6 +156,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
             store, {(config.watcher.name, camera.id): camera for camera in config.camera}
         ),
         stills=Stills(),
+        jobs=Jobs(),
         renderer=renderer,
         live=live,
         secure_cookies=config.centre.console_url.startswith("https://"),

@@ -19,12 +19,15 @@ from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.observation import CameraId
 from tocsin.detectors.fire import FireNetwork
 from tocsin.ports import PATROL, Clock, Rates
+from tocsin.sources.onboarding import find, measure
+from tocsin.watch.adding import CameraFile
 from tocsin.watch.crew import ReaderCrew
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.figures import WatcherReport
 from tocsin.watch.load import cores
 from tocsin.watch.maintenance import OutOfServiceCameras
 from tocsin.watch.metrics import registry_of
+from tocsin.watch.onboarding import Onboarding
 from tocsin.watch.scheduler import Budget
 from tocsin.watch.sender import CentreClient, Sender
 from tocsin.watch.serving import MetricsServer
@@ -76,10 +79,19 @@ def build_watcher(
     setup = Setup(config.watcher.data_dir / "spool.sqlite", budget, log_json)
     crew = ReaderCrew(COMMAND, setup, readers, config.watcher.data_dir, clock, ring.set)
     out = OutOfServiceCameras(camera.id for camera in config.camera)
-    asked = Asked(client, zones, crew.still, told=lambda answer: out.take(answer, clock.now()))
     changed: Callable[[], Sequence[Placed] | None] = _never
+    again = again or threading.Event()
     if path is not None:
-        changed = Changes(path, config, zones, clock, again or threading.Event())
+        changed = Changes(path, config, zones, clock, again)
+    cameras = CameraFile(path, config.watcher.credentials, again.set)
+    onboarding = Onboarding(client, partial(find, clock=clock), partial(measure, clock=clock), cameras, clock)
+    asked = Asked(
+        client,
+        zones,
+        crew.still,
+        told=lambda answer: out.take(answer, clock.now()),
+        jobs=onboarding.take,
+    )
     return Supervisor(
         config.watcher.name,
         placed,
@@ -87,7 +99,7 @@ def build_watcher(
         config.catalogue(),
         spool,
         Emitter(spool, ring.set),
-        lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked),
+        lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked, ends=onboarding.stop),
         clock,
         zones=zones,
         out_of_service=out,
@@ -108,7 +120,7 @@ def placed_of(config: Config, clock: Clock, *, once: bool = False) -> list[Place
     for camera in config.camera:
         address = address_of(config, camera)
         eye_of(camera, catalogue, address, detectors)
-        username, password = camera_credentials(camera.id)
+        username, password = camera_credentials(camera.id, config.watcher.credentials)
         secret = None if password is None else password.get_secret_value()
         rates = Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
         # Opens nothing yet, but an address that cannot be one is an error before the start.

@@ -42,6 +42,7 @@ from tocsin.watch.load import Load
 from tocsin.watch.metrics import WatcherCollector
 from tocsin.web.metrics import CentreCollector, CentreReport
 from tocsin.wire import Codec, edge_codec, heartbeat_codec
+from tocsin.wire_onboarding import Figures, Measure, Measured, read_job, read_result
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -349,6 +350,18 @@ def test_the_json_examples_of_the_watchers_api_can_be_read() -> None:
         assert isinstance(codec.load(block), kind)
         for field in kind.__dataclass_fields__:
             assert f'"{field}"' in block, field
+
+
+def test_the_json_examples_of_adding_a_camera_can_be_read() -> None:
+    blocks = _blocks((REFERENCE / "watcher-api.md").read_text(encoding="utf-8"), "json")
+    (job,) = [block for block in blocks if '"kind": "measure"' in block]
+    (result,) = [block for block in blocks if '"kind": "measured"' in block]
+    for kind, block, read in ((Measure, job, read_job), (Measured, result, read_result)):
+        assert isinstance(read(block), kind)
+        for field in kind.model_fields:
+            assert f'"{field}"' in block, field
+    for field in Figures.model_fields:
+        assert f'"{field}"' in result, field
 
 
 def test_the_outcomes_and_reasons_are_all_listed() -> None:

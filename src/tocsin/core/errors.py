@@ -32,6 +32,12 @@ class ConfigError(TocsinError):
     code = "config"
 
 
+class NotWrittenError(ConfigError):
+    """A camera that was not written into the configuration: it must be put there by hand."""
+
+    code = "config-not-written"
+
+
 class UnknownHazardError(TocsinError):
     """Somebody named a hazard that is not in the closed catalogue (invariant 5)."""
 

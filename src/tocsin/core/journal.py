@@ -33,6 +33,7 @@ class Entry(StrEnum):
     ZONES_CHANGED = "zones-changed"
     OUT_OF_SERVICE = "out-of-service"
     IN_SERVICE = "in-service"
+    CAMERA_ADDED = "camera-added"
     CALIBRATED = "calibrated"
 
 

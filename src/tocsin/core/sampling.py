@@ -156,6 +156,10 @@ def lives_on_keys(stream: Stream, looks_per_s: float = 1.0) -> bool:
 
 def _choice(offer: Offer, looks_per_s: float) -> Choice:
     stream = offer.stream
+    if stream.codec == "jpeg":
+        looks = min(looks_per_s, stream.frames_per_s)
+        cost = None if stream.key_cpu_ms is None else stream.key_cpu_ms * looks
+        return Choice(Way.SNAPSHOTS, offer, cost, looks)
     if lives_on_keys(stream, looks_per_s) and stream.key_gap_median_s is not None:
         looks = min(looks_per_s, 1.0 / max(stream.key_gap_median_s, 1e-3))
         cost = None if stream.key_cpu_ms is None else stream.key_cpu_ms * looks
@@ -190,6 +194,8 @@ def _why(choice: Choice, others: Sequence[Choice], looks_per_s: float, enough_px
                 text += "; no other way is cheaper"
             if stream.long_px < enough_px:
                 text += f". It is only {stream.width_px} px wide: what is small or far away is seen later"
+        case Way.SNAPSHOTS if stream.codec == "jpeg":
+            text = f"{name} gives single pictures, up to {_rate(stream.frames_per_s)}: each is asked for"
         case Way.SNAPSHOTS:
             text = (
                 "no stream has usable key frames, and single pictures are cheaper than decoding everything; "
@@ -201,7 +207,7 @@ def _why(choice: Choice, others: Sequence[Choice], looks_per_s: float, enough_px
 def _rate(looks_per_s: float) -> str:
     if looks_per_s >= 1.0:
         return f"{looks_per_s:.2g} a second"
-    return f"one every {1.0 / looks_per_s:.2g} s"
+    return f"one every {1.0 / looks_per_s:.2g} s" if looks_per_s > 1e-3 else "hardly any"
 
 
 def _no_keys(stream: Stream, name: str, looks_per_s: float) -> str:
@@ -223,7 +229,11 @@ def _settings(choice: Choice, offers: Sequence[Offer], looks_per_s: float) -> tu
     found: list[Setting] = []
     if not still:
         found += _gap_settings(stream, looks_per_s, choice.cost_ms_per_s)
-    if still:
+    if stream.codec == "jpeg":
+        found.append(
+            Setting("codec", "If it has an rtsp:// address too, H.264 takes a tenth of the network.")
+        )
+    elif still:
         found.append(Setting("codec", "Set it to H.264: the same pictures take a tenth of the network."))
     elif stream.codec not in ("h264", "hevc"):
         found.append(Setting("codec", f"Set it to H.264; it sends {stream.codec}."))
@@ -248,7 +258,7 @@ def _settings(choice: Choice, offers: Sequence[Offer], looks_per_s: float) -> tu
                 "That makes close looks cheaper.",
             )
         )
-    elif stream.frames_per_s < looks_per_s:
+    elif stream.frames_per_s < looks_per_s and stream.codec != "jpeg":
         found.append(Setting("rate", f"Set at least {math.ceil(looks_per_s)} frames a second."))
     if stream.b_frames:
         found.append(Setting("b-frames", "Turn B-frames off: with them pictures come later, and cost more."))

@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
-from tocsin.core.errors import InvalidInputError, SourceProtocolError, SourceUnreachableError
+from tocsin.core.errors import ConfigError, InvalidInputError, SourceProtocolError, SourceUnreachableError
 from tocsin.ports import Clock
-from tocsin.sources.addresses import is_no_cameras_host
+from tocsin.sources.addresses import is_no_cameras_host, refuse_no_camera
 from tocsin.sources.hostile import checked_xml, shown
 from tocsin.sources.hosts import same_form, split_url
 
@@ -72,6 +72,18 @@ class Search:
     refused: int
 
 
+def target_of(address: str) -> tuple[str, int]:
+    """HOST or HOST:PORT as `discover` takes it. Raises ConfigError for anything else."""
+    try:
+        parts = urlsplit(f"//{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or "@" in address or "/" in address:
+        raise ConfigError("this is no address to ask", where="discover", hint="write HOST or HOST:PORT")
+    return host, port or GROUP[1]
+
+
 def discover(
     clock: Clock,
     *,
@@ -83,8 +95,8 @@ def discover(
     """Asks and collects for `wait_s`, by multicast over all network cards, or from one `address`.
 
     `interfaces`: only the cards of these indices. Sorted by the address of the sender.
-    Raises SourceUnreachableError if the question cannot be sent anywhere, InvalidInputError for a
-    `wait_s` outside 0.1 to 60.
+    Raises SourceUnreachableError if the question cannot be sent anywhere, ConfigError for an address that no
+    camera may have, InvalidInputError for a `wait_s` outside 0.1 to 60.
     """
     if not 0.1 <= wait_s <= 60.0:
         raise InvalidInputError(f"waiting {wait_s:g} s is not possible", hint="between 0.1 and 60 s")
@@ -171,7 +183,9 @@ def _ask(
 ) -> list[tuple[socket.socket, tuple[str, int]]]:
     """Sockets over which the question went out, and to where."""
     if address is not None:
+        refuse_no_camera(address[0], "discover")
         family, target = _resolved(address)
+        refuse_no_camera(target[0], "discover")
         asking = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         asking.setblocking(False)
         try:

@@ -101,6 +101,36 @@ class HttpSource:
         """
         return self._runs.start(self._play)
 
+    def encoded(self) -> Generator[tuple[Stream, bytes, float]]:
+        """Its JPEGs undecoded, each with how it comes and when, for whoever measures.
+
+        Snapshots are asked for at the patrol's rate; of a stream every picture is told. Raises what `frames`
+        does.
+        """
+        asking = Asking(self._url, self._where, self._clock, self._trust, self._credentials)
+        try:
+            answer = asking.ask(self._open_timeout_s, MAX_JPEG_BYTES)
+            kind = self._kind(answer)
+            if kind is Stream.MJPEG:
+                parts = Parts(answer.boundary, MAX_JPEG_BYTES, self._where)
+                asking.leash.renew(self._read_timeout_s, MAX_JPEG_BYTES + PART_EXTRA)
+                for chunk in answer.chunks():
+                    whole = parts.feed(chunk)
+                    if whole:
+                        asking.leash.renew(self._read_timeout_s, MAX_JPEG_BYTES + PART_EXTRA)
+                    for one in whole:
+                        yield kind, one, self._clock.monotonic_s()
+                raise broken_off(self._where)
+            due_s = self._clock.monotonic_s()
+            while True:
+                yield kind, self._body(answer), self._clock.monotonic_s()
+                due_s = self._wait(due_s, lambda: True)
+                answer = asking.ask(self._open_timeout_s, MAX_JPEG_BYTES)
+                self._kind(answer, among=(Stream.SNAPSHOT,))
+        finally:
+            asking.hang_up()
+            asking.close()
+
     def close(self) -> None:
         self._runs.close()
 

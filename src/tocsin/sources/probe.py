@@ -22,6 +22,7 @@ from tocsin.core.observation import CameraId
 from tocsin.core.sampling import Stream
 from tocsin.ports import Clock
 from tocsin.sources.file import FileSource
+from tocsin.sources.probe_http import probe_http
 from tocsin.sources.rtsp import RtspSource
 from tocsin.sources.urls import without_secrets
 
@@ -78,15 +79,22 @@ def probe(
     password: str | None = None,
     seconds: float = PROBE_S,
     cpu_s: Callable[[], float] = time.thread_time,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Stream:
-    """Watches an RTSP address for `seconds`, or as much of a video file, which is read at once.
+    """Watches an RTSP or HTTP address for `seconds`, or as much of a video file, which is read at once.
 
+    `stopped` is asked at every packet: then what came until then is all.
     Raises ConfigError for another kind of address, InvalidInputError for seconds outside 1 to 120, the errors
     of SourceError, and SourceCodecError if fewer than two frames came.
     """
     if not 1.0 <= seconds <= 120.0:
         raise InvalidInputError(f"{seconds:g} s is not possible", hint="between 1 and 120 s")
     live = "://" in address
+    if address.lower().startswith(("http://", "https://")):
+        return probe_http(
+            address, clock=clock, username=username, password=password, seconds=seconds, cpu_s=cpu_s,
+            stopped=stopped,
+        )  # fmt: skip
     watched = _Watched()
     last: VideoStream | None = None
     with contextlib.closing(_packets(address, clock, username, password)) as packets:
@@ -96,7 +104,7 @@ def probe(
                 last = stream
                 watched.take(packet, stream, clock.monotonic_s())
                 span_s = watched.came_s[-1] - begun_s if live else _span_s(watched.stamps_s)
-                if span_s >= seconds or len(watched.sizes) >= MAX_PACKETS:
+                if span_s >= seconds or len(watched.sizes) >= MAX_PACKETS or stopped():
                     break
         except SourceError:
             if last is None or len(watched.sizes) < 2:
@@ -121,7 +129,9 @@ def _packets(
         source = RtspSource(CameraId("probe"), address, clock=clock, username=username, password=password)
         return source.packets()
     raise ConfigError(
-        f"{scheme}:// cannot be probed", where=without_secrets(address), hint="give rtsp://, or a video file"
+        f"{scheme}:// cannot be probed",
+        where=without_secrets(address),
+        hint="give rtsp://, http://, or a video file",
     )
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from tocsin.core.errors import ForeignHostError, SourceNotFoundError, TocsinError
+from tocsin.core.errors import (
+    ForeignHostError,
+    SourceAuthError,
+    SourceNotFoundError,
+    SourceProtocolError,
+    SourceRefusedError,
+    TocsinError,
+)
 from tocsin.core.sampling import Offer, SamplingAdvice, Way, advise
 from tocsin.ports import Clock
+from tocsin.sources.hosts import split_url
 from tocsin.sources.onvif import Described, Profile, describe
 from tocsin.sources.probe import PROBE_S, probe
+from tocsin.sources.probe_http import probe_http
+from tocsin.sources.trust import Trust
 
 MAX_STREAMS = 3
 """Probed at the same time; cameras seldom serve more clients than four."""
@@ -18,13 +29,17 @@ MAX_STREAMS = 3
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """`source` is what to write into the configuration; `failed` says why a stream was not probed."""
+    """`source` is what to write into the configuration; `failed` says why a stream was not probed.
+
+    `snapshots`: the device also gives single pictures.
+    """
 
     described: Described | None
     offers: tuple[Offer, ...]
     failed: tuple[str, ...]
     advice: SamplingAdvice
     source: str
+    snapshots: bool = False
 
 
 async def survey(
@@ -36,31 +51,48 @@ async def survey(
     seconds: float = PROBE_S,
     hosts: Collection[str] = (),
     check_tls: bool = True,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Survey:
-    """Asks a device, or takes an rtsp:// address as it is; probes its streams; chooses one.
+    """Asks a device, or takes the address of pictures as it is; probes its streams; chooses one.
 
+    An http(s):// address whose path does not speak of ONVIF is tried as one of pictures first.
+
+    `stopped`: from then on nothing more is watched.
     Raises what `describe` and `probe` raise; ForeignHostError if all that it offers is elsewhere.
     """
+    watch = partial(
+        probe, clock=clock, username=username, password=password, seconds=seconds, stopped=stopped
+    )
     if address.lower().startswith(("rtsp://", "rtsps://")):
-        stream = await asyncio.to_thread(
-            probe, address, clock=clock, username=username, password=password, seconds=seconds
-        )
+        stream = await asyncio.to_thread(watch, address)
         offer = Offer("the stream", stream)
         return Survey(None, (offer,), (), advise([offer]), address)
-    described = await describe(
-        address, clock=clock, username=username, password=password, hosts=hosts, check_tls=check_tls
-    )
+    no_pictures: TocsinError | None = None
+    if _of_pictures(address):
+        pictures = partial(
+            probe_http, clock=clock, username=username, password=password, seconds=seconds, stopped=stopped,
+            trust=Trust(verify=check_tls),
+        )  # fmt: skip
+        try:
+            offer = Offer("the camera", await asyncio.to_thread(pictures, address))
+        except (SourceProtocolError, SourceNotFoundError, SourceRefusedError) as error:
+            no_pictures = error
+        else:
+            return Survey(None, (offer,), (), advise([offer]), address)
+    try:
+        described = await describe(
+            address, clock=clock, username=username, password=password, hosts=hosts, check_tls=check_tls
+        )
+    except (SourceAuthError, ForeignHostError):
+        raise
+    except TocsinError as error:
+        # It is no device either: what it is as a camera of pictures is what was asked.
+        raise no_pictures or error from None
     profiles = _distinct(described.profiles)
     if not profiles:
         raise _nothing(address, described.profiles)
     results = await asyncio.gather(
-        *(
-            asyncio.to_thread(
-                probe, p.stream, clock=clock, username=username, password=password, seconds=seconds
-            )
-            for p in profiles
-        ),
-        return_exceptions=True,
+        *(asyncio.to_thread(watch, profile.stream) for profile in profiles), return_exceptions=True
     )
     offers: list[Offer] = []
     failures: list[TocsinError] = []
@@ -79,7 +111,13 @@ async def survey(
     source = next(p.stream for p in profiles if p.token == token)
     if advice.choice.way is Way.SNAPSHOTS:
         source = snapshots.get(token) or next(iter(snapshots.values()))
-    return Survey(described, tuple(offers), tuple(map(str, failures)), advice, source)
+    failed = tuple(map(str, failures))
+    return Survey(described, tuple(offers), failed, advice, source, bool(snapshots))
+
+
+def _of_pictures(address: str) -> bool:
+    parts = split_url(address, ("http", "https"))
+    return parts is not None and bool(parts.path.strip("/")) and "onvif" not in parts.path.lower()
 
 
 def _distinct(profiles: Sequence[Profile]) -> list[Profile]:

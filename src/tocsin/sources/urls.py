@@ -61,3 +61,18 @@ def checked_url(url: str, protocol: str, schemes: Collection[str], where: str, *
         )
     refuse_no_camera(host, where)
     return url
+
+
+def holds_secrets(address: str) -> bool:
+    """Whether there is a user name, password or token in it; rather too often than too seldom."""
+    return without_secrets(address) != address or "@" in address
+
+
+def refuse_secrets(address: str, where: str) -> None:
+    """Raises ConfigError, which does not show it, for an address with a user name, password or token."""
+    if holds_secrets(address):
+        raise ConfigError(
+            "there is a user name, password or token in it",
+            where=where,
+            hint="take it out, and give user name and password by themselves",
+        )

@@ -18,6 +18,7 @@ from tocsin.core.sight import Heartbeat
 from tocsin.redact import RedactedPicture
 from tocsin.watch.spool import Spool, SpooledEdge, SpooledPicture
 from tocsin.wire import edge_codec, heartbeat_codec
+from tocsin.wire_onboarding import Result, dumped
 
 log = structlog.get_logger()
 
@@ -91,6 +92,17 @@ class CentreClient:
             headers={"content-type": "image/jpeg"},
         )
 
+    def job(self, job_id: str) -> httpx.Response:
+        """What staff ask us for while they add a camera; answered once."""
+        return self._client.get(f"/api/v1/onboarding/{quote(job_id, safe='')}")
+
+    def job_done(self, job_id: str, result: Result) -> httpx.Response:
+        return self._client.post(
+            f"/api/v1/onboarding/{quote(job_id, safe='')}/result",
+            content=dumped(result),
+            headers={"content-type": "application/json"},
+        )
+
     def close(self) -> None:
         self._client.close()
 
@@ -106,10 +118,13 @@ class Sender:
         ring: threading.Event,
         *,
         asked: Callable[[Mapping[str, Any]], None] | None = None,
+        ends: Callable[[], None] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`asked` is handed the centre's answer to each heartbeat, in the heart's thread."""
+        """`asked` is handed the centre's answer to each heartbeat, in the heart's thread; `ends` is called
+        when the last one was."""
         self._asked = asked
+        self._ends = ends
         self._spool = spool
         self._client = client
         self._heartbeat = heartbeat
@@ -133,6 +148,8 @@ class Sender:
         self._ring.set()
         for thread in self._threads:
             thread.join()
+        if self._ends is not None:
+            self._ends()
 
     def send_batch(self) -> bool:
         """Sends what waits, in order. False when the centre must be left alone for a while."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -158,7 +158,7 @@ class KeptZones:
 
 
 class Asked:
-    """Does what the centre's answer to a heartbeat asks: fetch changed zones, show a camera's picture."""
+    """Does what the centre's answer to a heartbeat asks: take jobs up, fetch zones, show a picture."""
 
     def __init__(
         self,
@@ -167,9 +167,14 @@ class Asked:
         still: Callable[[CameraId], RedactedPicture | None],
         *,
         told: Callable[[Mapping[str, Any]], None] | None = None,
+        jobs: Callable[[Sequence[object]], None] | None = None,
     ) -> None:
-        """`told` is handed every answer first: what it takes must not wait for what is fetched."""
+        """`told` is handed every answer first: what it takes must not wait for what is fetched.
+
+        `jobs` takes up those of these ids that are new, and returns at once.
+        """
         self._told = told
+        self._jobs = jobs
         self._client = client
         self._zones = zones
         self._still = still
@@ -178,6 +183,9 @@ class Asked:
         """Raises httpx.HTTPError when the centre does not answer."""
         if self._told is not None:
             self._told(answer)
+        jobs = answer.get("onboarding")
+        if self._jobs is not None and isinstance(jobs, list):
+            self._jobs(cast("list[object]", jobs))
         digest = answer.get("zones")
         if isinstance(digest, str) and digest != self._zones.digest:
             self._fetch()

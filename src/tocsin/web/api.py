@@ -67,8 +67,8 @@ async def take_picture(
 async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, Any]:
     """Takes what a watcher says of its cameras, and brings what still stands in line.
 
-    The answer tells the digest of its cameras' zones, of which cameras a still is asked for, and which are
-    out of service, with the seconds that are left.
+    The answer tells the digest of its cameras' zones, of which cameras a still is asked for, which are out of
+    service, with the seconds that are left, and which jobs of adding a camera wait for it.
     """
     heartbeat = heartbeat_codec.load(await request.body())
     _require_zones(heartbeat)
@@ -90,6 +90,7 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
         "zones": digest,
         "stills": house.stills.wanted(watcher.name, now),
         "out_of_service": await house.maintenance.left_s(watcher.name, now),
+        "onboarding": house.jobs.waiting(watcher.name, now),
     }
 
 

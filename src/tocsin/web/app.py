@@ -32,11 +32,13 @@ from tocsin.core.errors import (
 from tocsin.flows.evidence import EdgeUnknownError
 from tocsin.web import (
     api,
+    api_onboarding,
     api_staff,
     api_zones,
     metrics,
     pages,
     pages_calibrate,
+    pages_onboarding,
     pages_service,
     pages_zones,
     sign_in,
@@ -106,12 +108,14 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.throttle = SignInThrottle()
     app.include_router(api.router)
     app.include_router(api_zones.router)
+    app.include_router(api_onboarding.router)
     app.include_router(api_staff.router)
     app.include_router(metrics.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(pages_zones.router)
     app.include_router(pages_service.router)
+    app.include_router(pages_onboarding.router)
     app.include_router(pages_calibrate.router)
 
     @app.get("/healthz")

@@ -21,6 +21,7 @@ from tocsin.ports import Clock, Store
 
 if TYPE_CHECKING:
     from tocsin.web.live import Live
+    from tocsin.web.onboarding import Jobs
     from tocsin.web.render import Renderer
     from tocsin.web.stills import Stills
 
@@ -43,6 +44,7 @@ class House:
     maintenance: Maintenance
     calibrating: Calibrating
     stills: Stills
+    jobs: Jobs
     renderer: Renderer
     live: Live
     secure_cookies: bool

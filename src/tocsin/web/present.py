@@ -55,6 +55,7 @@ _ENTRY_TEXT = {
     Entry.ZONES_CHANGED: "Masks and zones changed",
     Entry.OUT_OF_SERVICE: "Camera taken out of service",
     Entry.IN_SERVICE: "Camera in service again",
+    Entry.CAMERA_ADDED: "Camera added",
     Entry.CALIBRATED: "Camera calibrated",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}

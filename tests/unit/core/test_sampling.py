@@ -61,10 +61,23 @@ def test_what_to_set_is_said() -> None:
     assert codes(replace(MAIN, stamp_faults=("they jump back",))) == {"stamps"}
 
 
+def test_single_pictures_are_asked_for_as_they_come() -> None:
+    one = Offer(
+        "the camera", replace(MAIN, codec="jpeg", frames_per_s=8.0, key_cpu_ms=13.0, frame_cpu_ms=13.0)
+    )
+    advice = advise([one])
+    assert (advice.choice.way, advice.choice.cost_ms_per_s) == (Way.SNAPSHOTS, 13.0)
+    assert advice.why == "the camera gives single pictures, up to 8 a second: each is asked for"
+    slow = advise([Offer("the camera", replace(one.stream, frames_per_s=0.25))])
+    assert slow.choice.cost_ms_per_s == 3.25
+    assert "one every 4 s" in slow.why
+    assert [setting.code for setting in slow.settings] == ["codec"]
+
+
 def test_every_stream_gets_an_advice_whatever_was_measured() -> None:
     for gap, whole, key_ms, frame_ms, rate, codec, snapshot in product(
         (None, 0.0, 0.04, 1.0, 9.0), (True, False), (None, 0.0, 50.0), (None, 0.0, 20.0),
-        (0.0, 0.1, 25.0), ("h264", "mjpeg", "vp9"), (True, False),
+        (0.0, 0.1, 25.0), ("h264", "mjpeg", "jpeg", "vp9"), (True, False),
     ):  # fmt: skip
         stream = replace(
             MAIN, key_gap_median_s=gap, key_gap_max_s=gap, keys_whole=whole, key_cpu_ms=key_ms,

@@ -51,4 +51,4 @@ def test_what_cannot_be_probed_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceNotFoundError):
         probe(str(tmp_path / "gone.mp4"), clock=SystemClock())
     with pytest.raises(ConfigError, match="rtsp://"):
-        probe("http://cam/a.jpg", clock=SystemClock())
+        probe("ftp://cam/a.jpg", clock=SystemClock())
