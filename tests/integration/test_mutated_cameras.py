@@ -105,7 +105,9 @@ def test_rtsp(codec: str, tmp_path: Path) -> None:
     path = tmp_path / "yard.mp4"
     if codec == "libx265":
         x265 = {"x265-params": "repeat-headers=1:bframes=0:log-level=none:pools=1"}
-        clip = draw_clip(path, seconds=0.4, fps=25, width=160, height=120, gop=5, codec=codec, **x265)
+        clip = draw_clip(
+            path, seconds=0.4, fps=25, width=160, height=120, gop=5, codec=codec, ground=None, **x265
+        )
     else:
         clip = draw_clip(path, seconds=0.4, width=160, height=120, gop=5)
 

@@ -174,7 +174,9 @@ def test_the_watcher_is_told_by_its_heartbeat_and_goes_by_it_while_the_centre_is
         client = CentreClient(centre.url, SecretStr(centre.token()))
         kept = KeptZones(tmp_path / "zones.json", {"cam-1": NO_ZONES, "cam-2": NO_ZONES})
         out = OutOfServiceCameras(["cam-1", "cam-2"])
-        asked = Asked(client, kept, {}, told=lambda answer: out.take(answer, datetime.now(UTC)))
+        asked = Asked(
+            client, kept, lambda _camera: None, told=lambda answer: out.take(answer, datetime.now(UTC))
+        )
         spool = Spool(tmp_path / "spool.sqlite")
         sender = Sender(spool, client, _heartbeat, threading.Event(), asked=asked)
         sender.start()
