@@ -84,7 +84,7 @@ async def _site(config: Config, clock: Clock) -> AsyncGenerator[Finding]:
             "put a TLS proxy in front and set [centre] url to its https:// address",
         )
     if not config.camera:
-        yield Finding("warning", "no-camera", "no camera is configured", "add a [[camera]]")
+        yield Finding("warning", "no-camera", "no camera is configured", "add one in the console")
     roster = config.roster()
     if not roster.responders:
         yield Finding("error", "no-responder", "nobody is on the roster", "add a [[responder]]")

@@ -256,7 +256,7 @@ def run_config(path: Path, console: Console) -> None:
     """`tocsin run --config`: until Ctrl-C."""
     config = load(path)
     if not config.camera:
-        raise ConfigError("there is no camera to watch", where=str(path), hint="add a [[camera]]")
+        console.print("There is no camera yet: add one in the console, under Cameras.", style="yellow")
     _run(Launch(path, config), console)
 
 

@@ -59,7 +59,11 @@ def build_watcher(
     """
     clock = clock or SystemClock()
     if not config.camera:
-        raise ConfigError("there is no camera to watch", where="[[camera]]", hint="add one, or name a file")
+        if path is None:
+            raise ConfigError(
+                "there is no camera to watch", where="[[camera]]", hint="add one, or name a file"
+            )
+        log.warning("no-camera", hint="add one in the console, or to the configuration: it is taken up")
     if secrets.watcher_token is None:
         raise ConfigError(
             "the watcher has no token",
@@ -177,7 +181,8 @@ class Changes:
             return None
 
     def _take(self, new: Config) -> Sequence[Placed]:
-        if not new.camera:
+        if self._config.camera and not new.camera:
+            # More likely read while it was being written than meant; and nothing may look calm by it.
             raise ConfigError(
                 "there is no camera left", where=str(self._path), hint="stop the watcher if that is meant"
             )

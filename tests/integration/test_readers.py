@@ -221,6 +221,17 @@ def test_cameras_come_change_and_go_while_the_others_are_watched(tmp_path: Path,
         _goes_on(lambda: site.looks("cam-2"), "and watched")
 
 
+def test_a_site_may_begin_without_a_camera(tmp_path: Path, server: RtspServer) -> None:
+    """Its first one comes from the console, or by hand, while the watcher runs."""
+    site = Site(tmp_path, {})
+    with site.running():
+        until(lambda: site.supervisor.heartbeat().cameras == (), "it beats")
+        assert site.pids() == {}
+        site.write({"cam-0": server.url})
+        until(lambda: site.supervisor.heartbeat().cameras, "it is taken up")
+        _seeing(site, "cam-0")
+
+
 def test_a_file_that_does_not_hold_together_changes_nothing(tmp_path: Path, server: RtspServer) -> None:
     site = Site(tmp_path, {"cam-0": server.url}, readers=1)
     with site.running(), structlog.testing.capture_logs() as logs:

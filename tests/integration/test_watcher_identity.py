@@ -54,6 +54,18 @@ def test_invariant_3_no_text_of_a_watcher_reaches_responders(centre: RunningCent
     assert "seen in 5 of the last 6 looks" in story.text
 
 
+def test_what_is_no_look_is_not_worded_as_one(centre: RunningCentre) -> None:
+    """A silent camera was seen in no look: responders read what it is, in our own words."""
+    with centre.watcher("one") as one:
+        edge = an_edge("camera-silent", source="cam-z", place="gate", reason="tall man in red by the door")
+        alarm_id = post_edge(one, edge).json()["alarm_id"]
+    with centre.staff("ana", accept="application/json") as client:
+        story = client.get(f"/api/v1/alarms/{alarm_id}").text
+    assert "no picture of it could be analysed, for " in story
+    assert "tall man" not in story
+    assert "looks, over" not in story
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -21,6 +22,16 @@ from tocsin.wire import edge_codec, heartbeat_codec
 log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1")
+
+_NO_LOOKS: Mapping[str, tuple[str, str]] = {
+    "camera-silent": ("no picture of it could be analysed", "its pictures are analysed again"),
+    "cameras-silent": (
+        "nearly all of its cameras fell silent together",
+        "most of them are seen again",
+    ),
+    "disk-low": ("its disk is nearly full", "there is room on its disk again"),
+}
+"""What a watcher raises without having seen it in a look: what stands, and what is said when it is over."""
 
 
 def _receipt(receipt: EdgeReceipt) -> dict[str, Any]:
@@ -119,12 +130,16 @@ def _of(watcher: str, edge: Edge) -> Edge:
             source = edge.source
         case SourceKind.CAMERA:
             source = f"{watcher}/{edge.source}"
+    return replace(edge, source=source, reason=_worded(edge))
+
+
+def _worded(edge: Edge) -> str:
     over_s = max(0.0, (edge.captured_at - edge.since).total_seconds())
+    stands, over = _NO_LOOKS.get(edge.hazard, ("", ""))
     if edge.kind is EdgeKind.CONFIRMED:
-        reason = f"seen in {edge.hits} of the last {edge.frames} looks, over {over_s:.1f} s"
-    else:
-        reason = f"not seen in {edge.frames} looks"
-    return replace(edge, source=source, reason=reason)
+        seen = f"seen in {edge.hits} of the last {edge.frames} looks, over {over_s:.1f} s"
+        return f"{stands}, for {over_s:.0f} s after it was noticed" if stands else seen
+    return over or f"not seen in {edge.frames} looks"
 
 
 def _region(text: str | None) -> Region | None:
