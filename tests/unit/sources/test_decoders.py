@@ -47,6 +47,7 @@ def test_a_large_one_differs_by_less_than_scaling_does(codec: str, tmp_path: Pat
     clip = draw_clip(
         tmp_path / "yard.mkv",
         seconds=0.4,
+        fps=25,
         width=UNFILTERED_PX,
         height=720,
         gop=5,
@@ -66,6 +67,7 @@ def test_everything_after_a_key_packet_is_exact_at_any_size(tmp_path: Path) -> N
     clip = draw_clip(
         tmp_path / "yard.mkv",
         seconds=0.4,
+        fps=25,
         width=UNFILTERED_PX,
         height=720,
         gop=5,
