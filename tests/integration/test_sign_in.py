@@ -31,7 +31,7 @@ WATCHERS = {
     "/api/v1/zones",
     "/api/v1/cameras/{camera}/still",
 }
-ZONES = {"watcher": "w1", "camera": "cam-1"}
+ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32}
 PICTURE = "3f1d0d6e-0000-4000-8000-000000000000"
 
 HEADERS = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
+import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -51,13 +52,16 @@ def as_json(lines: Sequence[WatcherLine]) -> str:
 
 def show(urls: Sequence[str], token: SecretStr | None, out: Console) -> None:
     """Until Ctrl-C."""
+    # A word to look at, and no exception: one that strikes in a destructor is swallowed, and Ctrl-C with it.
+    over = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: over.set())
     try:
         with Live(console=out, screen=True, auto_refresh=False, vertical_overflow="ellipsis") as live:
-            while True:
+            while not over.is_set():
                 live.update(drawn(look(urls, token)), refresh=True)
-                time.sleep(EVERY_S)
-    except KeyboardInterrupt:
-        return
+                over.wait(EVERY_S)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def drawn(lines: Sequence[WatcherLine]) -> RenderableType:
