@@ -13,7 +13,7 @@ from tocsin.core.hazards import HazardCode, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId
 from tocsin.core.triage import Ruling
-from tocsin.ports import EdgeReceipt, PictureRecord
+from tocsin.ports_store import EdgeReceipt, PictureRecord
 
 
 def an_alarm(

@@ -10,7 +10,7 @@ from tests.support.site import NOON, after
 
 from tocsin.core.clicks import Calibration, Clicks, Landmark, Unknown
 from tocsin.core.geometry import Aim, Lens, LensModel, Mount, Position
-from tocsin.ports import SavedCalibration
+from tocsin.ports_store import SavedCalibration
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

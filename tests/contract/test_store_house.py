@@ -11,7 +11,7 @@ from tests.support.site import NOON, after, an_edge
 
 from tocsin.core.observation import CameraId, PlaceId
 from tocsin.core.sight import CameraHealth, Heartbeat, Looking, Sight
-from tocsin.ports import Account, ChannelHealth
+from tocsin.ports_store import Account, ChannelHealth
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from tests.support.site import NOON, after
 
 from tocsin.core.alarm import Alarm
 from tocsin.core.dispatch import Page, PageState
-from tocsin.ports import ClaimedPage
+from tocsin.ports_store import ClaimedPage
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

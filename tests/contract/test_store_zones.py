@@ -12,7 +12,7 @@ from tests.support.site import NOON, after
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry
 from tocsin.core.zones import NO_ZONES, IgnoreZone, Polygon, Zones
-from tocsin.ports import DrawnZones
+from tocsin.ports_store import DrawnZones
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

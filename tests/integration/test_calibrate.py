@@ -16,7 +16,7 @@ from tocsin.core.clicks import Unknown
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CameraId, PlaceId
 from tocsin.core.sight import CameraHealth, Heartbeat, Sight
-from tocsin.ports import SavedCalibration
+from tocsin.ports_store import SavedCalibration
 from tocsin.wire import heartbeat_codec
 
 FIELDS = {"lat": "48.1374", "lon": "11.5755", "height_m": "12", "lens": "pinhole"}

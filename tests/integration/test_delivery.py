@@ -22,7 +22,7 @@ from tocsin.core.alarm import Alarm, AlarmState
 from tocsin.core.dispatch import Contact, PageState
 from tocsin.core.journal import Entry
 from tocsin.flows.delivery import LEASE, Delivery
-from tocsin.ports import ChannelHealth
+from tocsin.ports_store import ChannelHealth
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ from tocsin.core.journal import Entry
 from tocsin.core.observation import CapStatus, Edge, SourceKind
 from tocsin.core.triage import Ruling
 from tocsin.flows.intake import Intake
-from tocsin.ports import Unit
+from tocsin.ports_store import Unit
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

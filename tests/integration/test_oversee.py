@@ -18,7 +18,7 @@ from tocsin.core.journal import Entry
 from tocsin.core.observation import CameraId, PlaceId
 from tocsin.core.sight import CameraHealth, Heartbeat, Sight
 from tocsin.flows.accounts import Accounts
-from tocsin.ports import ChannelHealth
+from tocsin.ports_store import ChannelHealth
 from tocsin.stores.sql import SqlStore
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,8 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
-from tocsin.ports import Channel, EdgeReceipt
+from tocsin.ports import Channel
+from tocsin.ports_store import EdgeReceipt
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 

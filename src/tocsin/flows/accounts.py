@@ -12,7 +12,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from tocsin.core.errors import NotAllowedError, NotFoundError
-from tocsin.ports import Account, Store, Watcher
+from tocsin.core.sight import Watcher
+from tocsin.ports_store import Account, Store
 
 SESSION_LASTS = timedelta(hours=12)
 LINK_LASTS = timedelta(minutes=15)

@@ -13,7 +13,7 @@ from tocsin.core.errors import CalibrationChangedError
 from tocsin.core.geometry import Lens, Mount
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.flows.zoning import camera_health
-from tocsin.ports import SavedCalibration, Store
+from tocsin.ports_store import SavedCalibration, Store
 from tocsin.redact import MOSAIC_COLUMNS
 
 

@@ -23,7 +23,8 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.message import compose
 from tocsin.flows.paging import page_step
 from tocsin.flows.policy import MAX_RETRY, Policy, Ring
-from tocsin.ports import Channel, ChannelHealth, ClaimedPage, Clock, Store
+from tocsin.ports import Channel, Clock
+from tocsin.ports_store import ChannelHealth, ClaimedPage, Store
 
 LEASE = timedelta(seconds=30)
 """How long a worker owns a page. Longer than any channel takes to send (SEND_LIMIT_S)."""

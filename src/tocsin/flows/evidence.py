@@ -10,7 +10,7 @@ from tocsin.core.errors import InvalidEdgeError, StoreError
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import EdgeId, Region, require_sane_time
 from tocsin.flows.policy import Ring
-from tocsin.ports import PictureRecord, Pictures, Store
+from tocsin.ports_store import PictureRecord, Pictures, Store
 from tocsin.redact import redact_jpeg
 
 STRIP = 8

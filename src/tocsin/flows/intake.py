@@ -32,7 +32,7 @@ from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
-from tocsin.ports import EdgeReceipt, Store, Unit
+from tocsin.ports_store import EdgeReceipt, Store, Unit
 
 RESEEN_AFTER = timedelta(minutes=10)
 """A person may close an alarm that a camera still sees; if it is still seen this long after, it is

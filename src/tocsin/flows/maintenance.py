@@ -21,7 +21,7 @@ from tocsin.flows.operate import lift, note_of
 from tocsin.flows.paging import stop_pages
 from tocsin.flows.policy import Policy, Ring
 from tocsin.flows.zoning import camera_health
-from tocsin.ports import Store, Unit
+from tocsin.ports_store import Store, Unit
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {

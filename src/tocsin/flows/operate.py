@@ -14,7 +14,7 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import SourceKind
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
-from tocsin.ports import Store, Unit
+from tocsin.ports_store import Store, Unit
 
 OUTCOMES: Mapping[str, str] = MappingProxyType(
     {

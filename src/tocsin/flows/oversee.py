@@ -15,7 +15,7 @@ from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Si
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
-from tocsin.ports import Pictures, Store
+from tocsin.ports_store import Pictures, Store
 
 WATCHER_SILENT = HazardCode("watcher-silent")
 DISK_LOW = HazardCode("disk-low")

@@ -9,7 +9,7 @@ from tocsin.core.alarm import Alarm
 from tocsin.core.dispatch import plan_step
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.flows.policy import Policy
-from tocsin.ports import Unit
+from tocsin.ports_store import Unit
 
 
 async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: datetime) -> Alarm:

@@ -19,7 +19,7 @@ from tocsin.core.errors import PictureError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeKind, Region, SourceKind
 from tocsin.flows.operate import FALSE, REAL
-from tocsin.ports import PictureRecord, Pictures, Store
+from tocsin.ports_store import PictureRecord, Pictures, Store
 from tocsin.redact import cropped
 
 BATCH: Final = 200

@@ -13,7 +13,7 @@ from tocsin.core.sight import CameraHealth
 from tocsin.core.zone_text import text_of, zones_in
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.flows.policy import Ring
-from tocsin.ports import DrawnZones, Store, Unit
+from tocsin.ports_store import DrawnZones, Store, Unit
 
 MOST_MASKED: Final = 0.9
 """Of the picture. A camera that sees less than a tenth is not there for anything: it is to be removed."""

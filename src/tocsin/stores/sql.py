@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
-from tocsin.ports import Unit
+from tocsin.ports_store import Unit
 from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
 
 _DRIVERS = {

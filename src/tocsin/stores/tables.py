@@ -29,7 +29,7 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId
 from tocsin.core.triage import Ruling
 from tocsin.flows.policy import MAX_RETRY
-from tocsin.ports import ClaimedPage, EdgeReceipt, NumberedEntry
+from tocsin.ports_store import ClaimedPage, EdgeReceipt, NumberedEntry
 from tocsin.stores import schema
 from tocsin.wire import conditions_codec, edge_codec, silence_codec
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tocsin.core.alarm import AlarmId, Silence
 from tocsin.core.observation import EdgeId
 from tocsin.core.sight import Heartbeat, Watcher
-from tocsin.ports import Account, ChannelHealth, PictureRecord
+from tocsin.ports_store import Account, ChannelHealth, PictureRecord
 from tocsin.stores import schema
 from tocsin.stores.tables import insert_new, upsert
 from tocsin.wire import heartbeat_codec, silence_codec

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tocsin.ports import DrawnZones
+from tocsin.ports_store import DrawnZones
 from tocsin.stores import schema
 from tocsin.stores.tables import insert_if_new
 from tocsin.wire import zones_codec

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from tocsin.core.errors import InvalidEdgeError, NotAllowedError, TocsinError
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, Region, SourceKind
 from tocsin.core.sight import Heartbeat
-from tocsin.ports import EdgeReceipt
+from tocsin.ports_store import EdgeReceipt
 from tocsin.web.auth import WatcherDep
 from tocsin.web.house import HouseDep
 from tocsin.wire import edge_codec, heartbeat_codec

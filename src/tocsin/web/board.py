@@ -10,7 +10,7 @@ from tocsin.core.sight import Watcher
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.flows.policy import Policy
-from tocsin.ports import Store, Unit
+from tocsin.ports_store import Store, Unit
 from tocsin.web.present import alarm_view, camera_views, until_text
 from tocsin.web.views import AlarmView, CameraView
 

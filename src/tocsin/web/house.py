@@ -17,7 +17,8 @@ from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
 from tocsin.flows.zoning import Zoning
-from tocsin.ports import Clock, Store
+from tocsin.ports import Clock
+from tocsin.ports_store import Store
 
 if TYPE_CHECKING:
     from tocsin.web.live import Live

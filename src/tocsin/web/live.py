@@ -15,7 +15,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from tocsin.core.alarm import AlarmId
-from tocsin.ports import Clock, Store
+from tocsin.ports import Clock
+from tocsin.ports_store import Store
 from tocsin.web.board import Board
 from tocsin.web.render import Renderer
 

@@ -22,7 +22,7 @@ from tocsin.core.errors import (
 )
 from tocsin.core.geometry import Direction, Lens, LensModel, Mount, dip_deg, point_of, way
 from tocsin.flows.calibrating import cell_share
-from tocsin.ports import SavedCalibration
+from tocsin.ports_store import SavedCalibration
 from tocsin.web.auth import User
 from tocsin.web.board import Board
 from tocsin.web.calibrate_form import (

@@ -17,7 +17,7 @@ from tocsin.core.sight import CameraHealth, Sight, Watcher
 from tocsin.flows.evidence import STRIP
 from tocsin.flows.operate import OUTCOMES, asks_cause
 from tocsin.flows.policy import Policy
-from tocsin.ports import NumberedEntry, PictureRecord
+from tocsin.ports_store import NumberedEntry, PictureRecord
 from tocsin.web.views import AlarmView, CameraView, HazardChoice, LineView, PageView, PictureView
 
 _STATE_TEXT = {

@@ -16,7 +16,7 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CameraId, CapStatus, EdgeId, PlaceId, SourceKind
 from tocsin.core.sight import CameraHealth, Heartbeat, Looking, Sight, Watcher
 from tocsin.flows.policy import Policy
-from tocsin.ports import NumberedEntry, PictureRecord
+from tocsin.ports_store import NumberedEntry, PictureRecord
 from tocsin.web.present import LOOK_STALE_S, alarm_view, camera_views, hazard_choices, rank, strip
 from tocsin.web.views import AlarmView, CameraView
 
