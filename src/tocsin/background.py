@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import structlog
 
@@ -98,9 +96,3 @@ class Background:
             log.exception("loop-failed", loop=what)
         await asyncio.sleep(1.0)
         return None
-
-
-def free_share(folder: Path) -> float:
-    """The share of the disk under `folder` that is free."""
-    usage = shutil.disk_usage(folder)
-    return usage.free / usage.total

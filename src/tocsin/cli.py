@@ -1,9 +1,11 @@
-"""The command line. Errors are told in plain words: what, where, and the next step."""
+"""The command line. Errors are told in plain words: what, where, and the next step.
+
+What a command alone needs it loads itself: a watcher would carry 40 MB of the centre along.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import signal
 import sys
@@ -16,7 +18,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tocsin import __version__, doctor, launch, wiring, wiring_watch
+from tocsin import __version__
+from tocsin.cli_accounts import db_app, nothing, user_app, watcher_app
 from tocsin.cli_camera import camera_app
 from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
@@ -24,12 +27,10 @@ from tocsin.config import Config, Secrets
 from tocsin.config_metrics import address_of, checked_token
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.hazards import Catalogue
-from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.logs import configure
-from tocsin.stores.sql import SqlStore
-from tocsin.terminal import ConfigOption, err, on_store, out, path_of
+from tocsin.terminal import ConfigOption, err, out, path_of
 from tocsin.terminal import config_of as _config
-from tocsin.watch.supervisor import no_core_dumps
+from tocsin.watch.dumps import no_core_dumps
 
 app = typer.Typer(
     name="tocsin",
@@ -37,9 +38,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-user_app = typer.Typer(help="Accounts of staff who may sign in.", no_args_is_help=True)
-watcher_app = typer.Typer(help="Tokens of watchers.", no_args_is_help=True)
-db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 app.add_typer(watcher_app, name="watcher")
 app.add_typer(db_app, name="db")
@@ -74,10 +72,12 @@ def _complain(code: str, text: str) -> NoReturn:
 @app.command()
 def serve(config: ConfigOption = None, log_json: JsonLogs = False) -> None:
     """Run the centre: alarms, pages, console."""
+    from tocsin import launch, wiring
+
     configure(json=log_json)
     site = _config(config)
     # The database is brought up to date before the port is opened: a centre that answers can commit.
-    asyncio.run(launch.with_store(site, Secrets(), _nothing))
+    asyncio.run(launch.with_store(site, Secrets(), nothing))
     listening = launch.listen(site.centre.host, site.centre.port)
     centre = wiring.build_centre(site, Secrets())
     err.print(f"Tocsin {__version__}: the console is at {site.centre.console_url}", highlight=False)
@@ -98,12 +98,18 @@ def watch(
     """
     secrets = Secrets()
     if sources and config is None and not centre and secrets.watcher_token is None:
+        from tocsin import launch
+
         launch.run_sources(sources, Path("tocsin-data"), out)
         return
+    from tocsin import wiring_watch
+
     configure(json=log_json)
     site = _config(config)
     if sources:
-        site = launch.with_sources(site, sources)
+        from tocsin.naming import with_sources
+
+        site = with_sources(site, sources)
     if centre:
         section = site.watcher.model_copy(update={"centre": centre})
         site = site.model_copy(update={"watcher": section})
@@ -137,6 +143,8 @@ def run(
     data_dir: DataDir = Path("tocsin-data"),
 ) -> None:
     """Run the centre and a watcher together, on a configuration or on sources named here."""
+    from tocsin import launch
+
     if sources:
         launch.run_sources(sources, data_dir, out)
         return
@@ -211,6 +219,8 @@ def hazards(config: ConfigOption = None) -> None:
 @app.command(name="doctor")
 def doctor_command(config: ConfigOption = None) -> None:
     """Check the site: configuration, database, roster, channels, cameras. A code and a hint for each."""
+    from tocsin import doctor
+
     findings = asyncio.run(doctor.examine(lambda: _config(config), Secrets(), SystemClock()))
     for finding in findings:
         colour = {"ok": "green", "warning": "yellow", "error": "red"}[finding.level]
@@ -264,134 +274,3 @@ def _metrics_url(site: Config) -> str:
 def version() -> None:
     """Print the version."""
     out.print(__version__)
-
-
-@user_app.command("add")
-def user_add(username: str, config: ConfigOption = None) -> None:
-    """Add an account; asks for the password (or reads TOCSIN_NEW_PASSWORD)."""
-    password = _new_password()
-
-    async def act(store: SqlStore) -> None:
-        await Accounts(store).add(username, password, SystemClock().now())
-
-    _with_store(config, act)
-    out.print(f"User {username} may sign in.")
-
-
-@user_app.command("password")
-def user_password(username: str, config: ConfigOption = None) -> None:
-    """Set a new password; whoever is signed in with the old one is signed out."""
-    password = _new_password()
-
-    async def act(store: SqlStore) -> None:
-        await Accounts(store).set_password(username, password)
-
-    _with_store(config, act)
-    out.print(f"User {username} has a new password.")
-
-
-@user_app.command("disable")
-def user_disable(username: str, config: ConfigOption = None) -> None:
-    """An account that may no longer sign in; its sessions end now."""
-
-    async def act(store: SqlStore) -> None:
-        await Accounts(store).disable(username)
-
-    _with_store(config, act)
-    out.print(f"User {username} may no longer sign in.")
-
-
-@user_app.command("list")
-def user_list(config: ConfigOption = None) -> None:
-    """List the accounts."""
-    table = Table("User", "Since", "")
-
-    async def act(store: SqlStore) -> None:
-        for account in await Accounts(store).all():
-            table.add_row(
-                account.username, f"{account.added_at:%Y-%m-%d}", "disabled" if account.disabled else ""
-            )
-
-    _with_store(config, act)
-    out.print(table)
-
-
-@user_app.command("link")
-def user_link(username: str, config: ConfigOption = None) -> None:
-    """Print a link that signs in once, within 15 minutes."""
-    links: list[str] = []
-
-    async def act(store: SqlStore) -> None:
-        links.append(await Accounts(store).make_link(username, SystemClock().now()))
-
-    site = _with_store(config, act)
-    out.print(f"{site.centre.console_url}/sign-in/once?token={links[0]}", soft_wrap=True, highlight=False)
-
-
-@watcher_app.command("add")
-def watcher_add(name: str, config: ConfigOption = None) -> None:
-    """Make a token for a watcher and print it, once. An earlier token of that name stops working."""
-    tokens: list[str] = []
-
-    async def act(store: SqlStore) -> None:
-        tokens.append(await WatcherTokens(store).issue(name, SystemClock().now()))
-
-    _with_store(config, act)
-    err.print("Set this in the watcher's environment; it is not shown again:")
-    out.print(f"TOCSIN_WATCHER_TOKEN={tokens[0]}", soft_wrap=True, highlight=False)
-
-
-@watcher_app.command("list")
-def watcher_list(config: ConfigOption = None) -> None:
-    """List the watchers, and when each was last heard."""
-    table = Table("Watcher", "Added", "Last heard", "Cameras")
-
-    async def act(store: SqlStore) -> None:
-        for watcher in await WatcherTokens(store).all():
-            heard = f"{watcher.heard_at:%Y-%m-%d %H:%M:%S}Z" if watcher.heard_at else "never"
-            cameras = str(len(watcher.heartbeat.cameras)) if watcher.heartbeat else ""
-            table.add_row(watcher.name, f"{watcher.added_at:%Y-%m-%d}", heard, cameras)
-
-    _with_store(config, act)
-    out.print(table)
-
-
-@watcher_app.command("remove")
-def watcher_remove(name: str, config: ConfigOption = None) -> None:
-    """Forget a watcher: its token stops working, its cameras leave the console."""
-
-    async def act(store: SqlStore) -> None:
-        await WatcherTokens(store).remove(name)
-
-    _with_store(config, act)
-    out.print(f"Watcher {name} is forgotten.")
-
-
-@db_app.command("upgrade")
-def db_upgrade(config: ConfigOption = None) -> None:
-    """Bring the database to this version (the centre does so by itself when it starts)."""
-
-    _with_store(config, _nothing)
-    out.print("The database is up to date.")
-
-
-async def _nothing(_store: SqlStore) -> None:
-    """Opening the store brings it up to date already."""
-
-
-def _new_password() -> str:
-    given = os.environ.get("TOCSIN_NEW_PASSWORD")
-    if given is not None:
-        return given
-    if not sys.stdin.isatty():
-        raise ConfigError("there is nobody to ask for a password", hint="set TOCSIN_NEW_PASSWORD")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Again: ") != password:
-        raise ConfigError("the two passwords are not the same", hint="try again")
-    return password
-
-
-def _with_store(config: Path | None, act: launch.Act) -> Config:
-    site = _config(config)
-    on_store(site, act)
-    return site

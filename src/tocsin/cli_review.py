@@ -9,13 +9,12 @@ from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from tocsin import launch
 from tocsin.config import Config, Secrets
 from tocsin.config_feedback import settable
 from tocsin.core.advice import Advice, Judged, Pattern, Threshold, advise
@@ -24,9 +23,12 @@ from tocsin.core.hazards import HazardCode
 from tocsin.flows.review import BEGINNING, Labelled, Review, Reviewed, Wanted
 from tocsin.stores.labelled import LabelledFolder
 from tocsin.stores.pictures import FilePictures
-from tocsin.stores.sql import SqlStore
 from tocsin.terminal import ConfigOption, config_of, err, out
 from tocsin.watch.rules import rule_for
+
+if TYPE_CHECKING:
+    from tocsin.launch import Act
+    from tocsin.stores.sql import SqlStore
 
 review_app = typer.Typer(help="Learn from answered alarms.", invoke_without_command=True)
 
@@ -167,13 +169,19 @@ def _review(store: SqlStore, site: Config) -> Review:
     return Review(store, FilePictures(site.centre.data_dir / "pictures", sweep=False), site.causes())
 
 
+async def _with_store(site: Config, act: Act) -> None:
+    from tocsin import launch  # see `cli`: a watcher has no use for it
+
+    await launch.with_store(site, Secrets(), act)
+
+
 async def _resolved(site: Config, wanted: Wanted) -> list[Reviewed]:
     found: list[Reviewed] = []
 
     async def act(store: SqlStore) -> None:
         found.extend(await _review(store, site).resolved(wanted))
 
-    await launch.with_store(site, Secrets(), act)
+    await _with_store(site, act)
     return found
 
 
@@ -194,7 +202,7 @@ async def _export(site: Config, wanted: Wanted, folder: Path) -> dict[str, int]:
             if labelled.labels:
                 labelled.finish()
 
-    await launch.with_store(site, Secrets(), act)
+    await _with_store(site, act)
     return dict(labelled.labels)
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Literal
 
 from tocsin import wiring, wiring_eyes
-from tocsin.background import free_share
 from tocsin.config import Camera, Config, Secrets, camera_credentials
 from tocsin.config_models import ModelSection
 from tocsin.core.errors import TocsinError
 from tocsin.core.hazards import Signal
 from tocsin.core.observation import CameraId, CapStatus
 from tocsin.core.sight import DISK_LOW_SHARE
+from tocsin.disk import free_share
 from tocsin.ports import Clock
 from tocsin.sources.opening import open_source
 from tocsin.web.render import asset

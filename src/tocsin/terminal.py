@@ -6,13 +6,15 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from tocsin import launch
 from tocsin.config import Config, Secrets, from_values, load
+
+if TYPE_CHECKING:
+    from tocsin.launch import Act
 
 PIPED_COLUMNS = 120
 """Into a file or a pipe there is no width to keep to; rich would take 80, and cut tables off."""
@@ -37,6 +39,8 @@ def path_of(path: Path | None) -> Path | None:
     return path or (default if default.exists() else None)
 
 
-def on_store(site: Config, act: launch.Act) -> None:
+def on_store(site: Config, act: Act) -> None:
     """Does something on the site's database, brought up to date first."""
+    from tocsin import launch  # see `cli`: a watcher has no use for it
+
     asyncio.run(launch.with_store(site, Secrets(), act))

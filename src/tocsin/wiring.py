@@ -12,13 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
-from tocsin.background import Background, free_share
+from tocsin.background import Background
 from tocsin.channels.email import EmailChannel, EmailSettings
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
 from tocsin.core.errors import ConfigError
+from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.delivery import Delivery

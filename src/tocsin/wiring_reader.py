@@ -31,13 +31,13 @@ from tocsin.logs import configure
 from tocsin.ports import Clock, Rates
 from tocsin.sources.memory import give_back
 from tocsin.sources.opening import is_finite
+from tocsin.watch.dumps import no_core_dumps
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address
 from tocsin.watch.orders import Take
 from tocsin.watch.reader import Pipe, Reader
 from tocsin.watch.scheduler import Budget, Stares
 from tocsin.watch.spool import Spool
-from tocsin.watch.supervisor import no_core_dumps
 from tocsin.watch.worker import CameraWorker
 from tocsin.wiring_eyes import Detectors, eye_of, opened
 

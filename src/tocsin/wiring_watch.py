@@ -10,7 +10,6 @@ from pathlib import Path
 
 import structlog
 
-from tocsin.background import free_share
 from tocsin.clocks import SystemClock
 from tocsin.config import Camera, Config, Secrets, camera_credentials, load
 from tocsin.config_metrics import address_of as metrics_address
@@ -18,6 +17,7 @@ from tocsin.config_metrics import checked_token
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.observation import CameraId
 from tocsin.detectors.fire import FireNetwork
+from tocsin.disk import free_share
 from tocsin.ports import PATROL, Clock, Rates
 from tocsin.sources.onboarding import find, measure
 from tocsin.watch.adding import CameraFile

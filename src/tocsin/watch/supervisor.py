@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +19,7 @@ from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports import Clock
 from tocsin.watch.blindness import at_once
 from tocsin.watch.crew import Crew
+from tocsin.watch.dumps import no_core_dumps
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Address, Seen, Watched
 from tocsin.watch.figures import CameraReport, WatcherReport
@@ -347,13 +347,3 @@ class Supervisor:
         self._sender.stop()
         if self._metrics is not None:
             self._metrics.stop()
-
-
-def no_core_dumps() -> None:
-    """A core dump would hold unredacted frames (invariant 4).
-
-    The limit is one byte, not none: where dumps are piped to a program (Ubuntu, Fedora) Linux takes no
-    notice of a limit of 0, but lets one of exactly 1 end the dump; and no dump fits into one byte.
-    """
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))

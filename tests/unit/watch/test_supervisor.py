@@ -322,7 +322,7 @@ def test_invariant_4_a_crash_leaves_no_dump(tmp_path: Path) -> None:
     """A real crash in a folder where a dump would lie; and the limit that also ends piped dumps."""
     code = (
         "import ctypes, resource\n"
-        "from tocsin.watch.supervisor import no_core_dumps\n"
+        "from tocsin.watch.dumps import no_core_dumps\n"
         "no_core_dumps()\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), flush=True)\n"
         "ctypes.string_at(0)\n"
