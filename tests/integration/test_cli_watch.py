@@ -88,7 +88,7 @@ def test_a_wrong_configuration_is_refused_before_anything_starts(
 
 def test_what_is_missing_is_named(tocsin: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    # A file may begin without cameras, for they are added while the watcher runs; without a file nothing could.
+    # A file may begin without cameras, for they are added while the watcher runs.
     tocsin.refused("watch", says="no camera to watch")
     assert "no such file" in tocsin.refused("watch", "--config", "nowhere.toml", says="nowhere.toml")
     (tmp_path / "broken.toml").write_text("[site\n")
