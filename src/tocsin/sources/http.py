@@ -205,7 +205,7 @@ class HttpSource:
         slot, parts = Slot(), Parts(answer.boundary, MAX_JPEG_BYTES, self._where)
         stop = threading.Event()
         reader = threading.Thread(
-            target=self._read, args=(asking, answer, parts, slot, stop), name=f"mjpeg-{self._camera}"
+            target=self._read, args=(asking, answer, parts, slot, stop), name=f"camera-{self._camera}"
         )
         reader.start()
         try:

@@ -87,7 +87,7 @@ class Crew(Protocol):
     def stop(self) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Hand:
     """One reader process, and what it was last heard to say."""
 
