@@ -98,7 +98,7 @@ def failure(source: HttpSource) -> SourceError:
         take(source, 10_000)
     assert time.monotonic() - began_s < 5.0, "every wait is bounded"
     assert caught.value.hint
-    assert not [one for one in threading.enumerate() if one.name.startswith("mjpeg-")], "the reader is joined"
+    assert not [one for one in threading.enumerate() if one.name.startswith("camera-")], "the reader is joined"
     return caught.value
 
 
@@ -200,7 +200,7 @@ class TestPlays:
         while moving.clients and time.monotonic() < ends_s:
             time.sleep(0.02)
         assert moving.clients == 0
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("mjpeg-")]
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("camera-")]
 
     def test_it_returns_after_an_outage(self, still: HttpCamera):
         one = source(still)
