@@ -29,10 +29,12 @@ async def result(job_id: str, request: Request, house: HouseDep, watcher: Watche
         raise InvalidInputError(
             "the result is too large", where=f"job {job_id[:40]}", hint=f"at most {MAX_RESULT_BYTES} bytes"
         )
-    now = house.clock.now()
-    done = house.jobs.answer(watcher.name, job_id, read_result(body), now)
+    now, said = house.clock.now(), read_result(body)
+    done = house.jobs.answered(watcher.name, job_id, said, now)
     if isinstance(done.result, Added) and isinstance(done.asked, Add):
         reason = f"camera {watcher.name}/{done.asked.camera.id} is in its watcher's configuration"
         async with house.store.writing() as unit:
             await unit.journal.write(JournalEntry(now, Entry.CAMERA_ADDED, None, done.by, reason))
+    # Only now: a page says "added" when the journal has it, and a watcher that met a fault tries again.
+    house.jobs.answer(watcher.name, job_id, said, now)
     return {"taken": True}

@@ -92,7 +92,16 @@ class Jobs:
     def answer(self, watcher: str, job_id: str, result: Result, now: datetime) -> Onboarding:
         """Takes the result of a job that this watcher fetched.
 
-        Raises NotFoundError for any other, InvalidInputError for a result of another kind of job.
+        Raises what `answered` raises.
+        """
+        self._jobs[job_id] = job = self.answered(watcher, job_id, result, now)
+        return job
+
+    def answered(self, watcher: str, job_id: str, result: Result, now: datetime) -> Onboarding:
+        """The job as it will be with that result; nothing is changed.
+
+        Raises NotFoundError for a job that this watcher did not fetch or that is over, InvalidInputError for
+        a result of another kind of job.
         """
         self._sweep(now)
         job = self._jobs.get(job_id)
@@ -100,8 +109,7 @@ class Jobs:
             raise NotFoundError("nobody waits for this result", where=f"job {job_id[:40]}")
         if not isinstance(result, (_RESULTS[type(job.asked)], Failed)):
             raise InvalidInputError("this is the result of another kind of job", where=f"job {job_id}")
-        self._jobs[job_id] = job = job.ended(result, now)
-        return job
+        return job.ended(result, now)
 
     def get(self, job_id: str, now: datetime) -> Onboarding | None:
         self._sweep(now)
