@@ -98,7 +98,9 @@ def failure(source: HttpSource) -> SourceError:
         take(source, 10_000)
     assert time.monotonic() - began_s < 5.0, "every wait is bounded"
     assert caught.value.hint
-    assert not [one for one in threading.enumerate() if one.name.startswith("camera-")], "the reader is joined"
+    assert not [one for one in threading.enumerate() if one.name.startswith("camera-")], (
+        "the reader is joined"
+    )
     return caught.value
 
 

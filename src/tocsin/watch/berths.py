@@ -4,6 +4,7 @@ A reader that dies takes the looks of all its cameras with it for a second or tw
 goes into a reader of its own: at once where the crash says whose thread it was; else (killed from
 outside, out of memory, hanging) a reader that dies twice in FORGIVEN_S is halved, and its halves at their
 next death, until the one that kills readers is alone. It is never given up: it is started again ever later.
+Each reader takes some 80 MB by itself, so those that were parted for nothing come together again.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ from typing import Final
 
 from tocsin.core.observation import CameraId
 
-FORGIVEN_S: Final = 600.0
+FORGIVEN_S: Final = 300.0
 """A death longer ago than this counts no more."""
+PEACE_S: Final = 1800.0
+"""Halves of which none died for so long come together again."""
 FIRST_BACK_OFF_S: Final = 1.0
 MAX_BACK_OFF_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Berth:
-    """The cameras of one reader, and when readers died on them, latest last."""
+    """The cameras of one reader, and when readers died on them, latest last.
+
+    `apart`: it was seen to crash its reader, and stays alone.
+    """
 
     cameras: tuple[CameraId, ...] = ()
     deaths_s: tuple[float, ...] = ()
+    apart: bool = False
 
     def without(self, camera: CameraId) -> Berth:
         return replace(self, cameras=tuple(one for one in self.cameras if one != camera))
@@ -47,7 +54,7 @@ def after_death(berth: Berth, culprit: CameraId | None, now_s: float) -> tuple[B
     if len(cameras) < 2:
         return (replace(berth, deaths_s=deaths),)
     if culprit in cameras:
-        alone = Berth((culprit,), deaths) if culprit is not None else Berth()
+        alone = Berth((culprit,), deaths, apart=True) if culprit is not None else Berth()
         # The others die no more, as far as anybody knows: they start anew at the first step.
         others = Berth(tuple(one for one in cameras if one != culprit), (now_s,))
         return others, alone
@@ -68,3 +75,16 @@ def place(berths: Sequence[Berth], most: int, now_s: float) -> int | None:
     if len(berths) < most or not quiet:
         return None
     return min(quiet)[1]
+
+
+def join(berths: Sequence[Berth], most: int, now_s: float) -> tuple[int, int] | None:
+    """The berth that is needed no more, and the one that its cameras go to; None while all are needed."""
+    shared = [(len(one.cameras), index) for index, one in enumerate(berths) if not one.apart and one.cameras]
+    calm = sorted(
+        (count, index)
+        for count, index in shared
+        if all(now_s - at_s > PEACE_S for at_s in berths[index].deaths_s)
+    )
+    if len(shared) <= most or len(calm) < 2:
+        return None
+    return calm[0][1], calm[1][1]

@@ -23,7 +23,7 @@ from tocsin.core.sight import Looking
 from tocsin.core.zones import Zones
 from tocsin.ports import Clock
 from tocsin.redact import RedactedPicture
-from tocsin.watch.berths import Berth, after_death, back_off_s, place
+from tocsin.watch.berths import Berth, after_death, back_off_s, join, place
 from tocsin.watch.orders import CameraTold, Draw, Drop, End, Order, Rang, ReaderTold, Show, Shown, Take, Word
 from tocsin.watch.reader import STOP_WITHIN_S
 from tocsin.watch.tally import Tally, looking_of
@@ -190,6 +190,7 @@ class ReaderCrew:
                 self._end_if_hung(hand, now_s)
             else:
                 self._died(hand, status, now_s)
+        self._join(now_s)
 
     def told(self) -> Mapping[CameraId, CameraTold]:
         for hand in self._hands:
@@ -350,6 +351,19 @@ class ReaderCrew:
             apart=[list(one.berth.cameras) for one in hands[1:]],
             again_in_s=round(hand.start_at_s - now_s, 1),
         )
+
+    def _join(self, now_s: float) -> None:
+        joined = join([hand.berth for hand in self._hands], self._most, now_s)
+        if joined is None:
+            return
+        leaves, stays = (self._hands[index] for index in joined)
+        cameras = leaves.berth.cameras
+        stays.berth = replace(stays.berth, cameras=(*stays.berth.cameras, *cameras))
+        leaves.berth = replace(leaves.berth, cameras=())
+        for camera in cameras:
+            leaves.say(Drop(camera))
+            stays.say(self._order(camera))
+        log.info("readers-joined", reader=stays.number, cameras=list(cameras))
 
     def _crashes(self, hand: _Hand) -> Path:
         return self._folder / f"reader-{hand.number}.crash"
