@@ -105,6 +105,14 @@ def watch(
     from tocsin import wiring_watch
 
     configure(json=log_json)
+    again = threading.Event()
+
+    def changed(_number: int, _frame: FrameType | None) -> None:
+        again.set()
+
+    signal.signal(signal.SIGHUP, changed)
+    path = None if sources else path_of(config)
+    read = wiring_watch.signature_of(path) if path is not None else None
     site = _config(config)
     if sources:
         from tocsin.naming import with_sources
@@ -113,12 +121,12 @@ def watch(
     if centre:
         section = site.watcher.model_copy(update={"centre": centre})
         site = site.model_copy(update={"watcher": section})
-    again = threading.Event()
     supervisor = wiring_watch.build_watcher(
         site,
         secrets,
         once=bool(sources),
-        path=None if sources else path_of(config),
+        path=path,
+        read=read,
         again=again,
         log_json=log_json,
     )
@@ -128,11 +136,6 @@ def watch(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, asked)
-
-    def changed(_number: int, _frame: FrameType | None) -> None:
-        again.set()
-
-    signal.signal(signal.SIGHUP, changed)
     supervisor.run()
 
 

@@ -119,7 +119,7 @@ def main(descriptor: int, crashes: str) -> None:
     """Reads cameras until the watcher says that it is enough, or is gone."""
     no_core_dumps()
     _end_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the watcher is told, and ends its readers in order
     with Path(crashes).open("wb") as told:
         faulthandler.enable(told)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -47,15 +48,16 @@ def build_watcher(
     *,
     once: bool = False,
     path: Path | None = None,
+    read: Signature = None,
     again: threading.Event | None = None,
     log_json: bool = False,
 ) -> Supervisor:
     """A watcher from its configuration; nothing runs yet.
 
     `once`: video files are watched once and the watcher ends after them; otherwise a file that ends
-    without `loop` is a camera that fell silent. `path`: the file that the configuration is from; when it
-    changes, so do the cameras, and when `again` is set it is read anew whether it changed or not.
-    Raises ConfigError, ForeignLabelError and ModelError.
+    without `loop` is a camera that fell silent. `path`: the file that the configuration is from, and `read`
+    its `signature_of` before that; when it changes, so do the cameras, and when `again` is set it is read
+    anew whether it changed or not. Raises ConfigError, ForeignLabelError and ModelError.
     """
     clock = clock or SystemClock()
     if not config.camera:
@@ -86,7 +88,7 @@ def build_watcher(
     changed: Callable[[], Sequence[Placed] | None] = _never
     again = again or threading.Event()
     if path is not None:
-        changed = Changes(path, config, zones, clock, again)
+        changed = Changes(path, read, config, zones, clock, again)
     cameras = CameraFile(path, config.watcher.credentials, again.set)
     onboarding = Onboarding(client, partial(find, clock=clock), partial(measure, clock=clock), cameras, clock)
     asked = Asked(
@@ -146,31 +148,61 @@ def _silent_after_s(camera: Camera) -> float:
     return max(SILENT_AFTER_S, 3.0 / camera.patrol_looks_per_s)
 
 
+Signature = tuple[int, int, int] | None
+
+
 class Changes:
     """Notices that the configuration's file has changed; asked once a second.
 
     Cameras, places and models are taken up at once; what does not hold together is told, and nothing changes.
+    It is tried by a thread of its own: a model may have to be fetched, and silence is looked after meanwhile.
     """
 
     def __init__(
-        self, path: Path, config: Config, zones: KeptZones, clock: Clock, again: threading.Event
+        self,
+        path: Path,
+        read: Signature,
+        config: Config,
+        zones: KeptZones,
+        clock: Clock,
+        again: threading.Event,
     ) -> None:
-        """`again`: to be read anew even if the file is the same, for a password's may have changed."""
+        """`read` is the signature of the file that `config` is from.
+
+        `again`: to be read anew even if the file is the same, for a password's may have changed.
+        """
         self._path = path
         self._config = config
         self._zones = zones
         self._clock = clock
-        self._known = _signature(path)
+        self._known = read
         self._again = again
+        self._tried: SimpleQueue[tuple[Config, Sequence[Placed]] | None] = SimpleQueue()
+        self._trying = False
 
     def __call__(self) -> Sequence[Placed] | None:
-        signature = _signature(self._path)
+        if self._trying:
+            try:
+                tried = self._tried.get_nowait()
+            except Empty:
+                return None
+            self._trying = False
+            return None if tried is None else self._adopt(*tried)
+        signature = signature_of(self._path)
         if signature == self._known and not self._again.is_set():
             return None
         self._again.clear()
         self._known = signature
+        self._trying = True
+        # A daemon: a download that takes its time must not hold up the watcher's end.
+        threading.Thread(target=self._try, name="configuration", daemon=True).start()
+        return None
+
+    def _try(self) -> None:
+        tried: tuple[Config, Sequence[Placed]] | None = None
         try:
-            return self._take(load(self._path))
+            config = self._with(load(self._path))
+            tried = config, placed_of(config, self._clock)
         except TocsinError as error:
             log.error(
                 "configuration-refused",
@@ -178,9 +210,13 @@ class Changes:
                 error=str(error),
                 hint="the cameras are watched as before; mend the file, it is read again when it changes",
             )
-            return None
+        except Exception:
+            log.exception("configuration-not-read")
+        finally:
+            self._tried.put(tried)
 
-    def _take(self, new: Config) -> Sequence[Placed]:
+    def _with(self, new: Config) -> Config:
+        """What of the file is taken up while the watcher runs. Raises ConfigError."""
         if self._config.camera and not new.camera:
             # More likely read while it was being written than meant; and nothing may look calm by it.
             raise ConfigError(
@@ -191,7 +227,9 @@ class Changes:
         old = [part for part in ("site", "watcher", "hazard") if getattr(new, part) != getattr(config, part)]
         if old:
             log.warning("restart-needed", changed=old, hint="these parts are read when the watcher starts")
-        placed = placed_of(config, self._clock)
+        return config
+
+    def _adopt(self, config: Config, placed: Sequence[Placed]) -> Sequence[Placed]:
         before = {camera.id: camera for camera in self._config.camera}
         after = {camera.id: camera for camera in config.camera}
         self._zones.fix({camera.id: camera.zones for camera in config.camera})
@@ -205,7 +243,7 @@ class Changes:
         return placed
 
 
-def _signature(path: Path) -> tuple[int, int, int] | None:
+def signature_of(path: Path) -> Signature:
     """What tells one content of the file from another; None while there is no file."""
     try:
         about = os.stat(path)  # noqa: PTH116 - links are followed, as `load` does

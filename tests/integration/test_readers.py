@@ -22,7 +22,6 @@ from tests.support.running import until
 
 from tocsin.config import Secrets, load
 from tocsin.core.sight import CameraHealth
-from tocsin.watch import berths as berths_module
 from tocsin.watch import crew as crew_module
 from tocsin.watch.supervisor import Supervisor
 from tocsin.wiring_watch import build_watcher
@@ -272,21 +271,3 @@ def test_a_watcher_that_is_killed_leaves_no_reader_behind(tmp_path: Path, server
         with socket.socket(fileno=os.dup(hand.connection.fileno())) as pipe:
             pipe.shutdown(socket.SHUT_RDWR)
         until(lambda: pid not in site.pids(), "it ends by itself")
-
-
-def test_readers_that_were_parted_for_nothing_come_together_again(
-    tmp_path: Path, server: RtspServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(berths_module, "PEACE_S", 6.0)
-    site = Site(tmp_path, {f"cam-{number}": server.url for number in range(4)}, readers=1)
-    with site.running():
-        for _ in range(2):
-            _seeing(site, "cam-0", "cam-3")
-            os.kill(site.reader_of("cam-0"), signal.SIGKILL)
-            until(lambda: site.camera("cam-0").error, "its death is told")
-            until(lambda: not site.camera("cam-0").error, "another is started")
-        until(lambda: len(site.pids()) == 2, "it was halved")
-        assert sorted(map(len, site.pids().values())) == [2, 2]
-        until(lambda: len(site.pids()) == 1, "nobody died any more, so they are joined")
-        for number in range(4):
-            _goes_on(lambda name=f"cam-{number}": site.looks(name), "all are seen")

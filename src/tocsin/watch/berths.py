@@ -4,7 +4,7 @@ A reader that dies takes the looks of all its cameras with it for a second or tw
 goes into a reader of its own: at once where the crash says whose thread it was; else (killed from
 outside, out of memory, hanging) a reader that dies twice in FORGIVEN_S is halved, and its halves at their
 next death, until the one that kills readers is alone. It is never given up: it is started again ever later.
-Each reader takes some 80 MB by itself, so those that were parted for nothing come together again.
+They stay parted until the watcher is started anew: moving a camera costs looks, and what its detectors know.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from tocsin.core.observation import CameraId
 
 FORGIVEN_S: Final = 300.0
 """A death longer ago than this counts no more."""
-PEACE_S: Final = 1800.0
-"""Halves of which none died for so long come together again."""
 FIRST_BACK_OFF_S: Final = 1.0
 MAX_BACK_OFF_S: Final = 30.0
 
@@ -47,8 +45,13 @@ def back_off_s(berth: Berth, now_s: float) -> float:
     return min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2.0 ** (deaths - 1)) if deaths else 0.0
 
 
-def after_death(berth: Berth, culprit: CameraId | None, now_s: float) -> tuple[Berth, ...]:
-    """What becomes of the cameras of a reader that died; `culprit`: whose thread did it, if known."""
+def after_death(
+    berth: Berth, culprit: CameraId | None, now_s: float, *, parts: bool = True
+) -> tuple[Berth, ...]:
+    """What becomes of the cameras of a reader that died.
+
+    `culprit`: whose thread did it, if known. `parts`: it may be halved, there are not too many readers yet.
+    """
     deaths = (*berth.recent(now_s), now_s)
     cameras = berth.cameras
     if len(cameras) < 2:
@@ -58,7 +61,7 @@ def after_death(berth: Berth, culprit: CameraId | None, now_s: float) -> tuple[B
         # The others die no more, as far as anybody knows: they start anew at the first step.
         others = Berth(tuple(one for one in cameras if one != culprit), (now_s,))
         return others, alone
-    if len(deaths) < 2:
+    if len(deaths) < 2 or not parts:
         return (replace(berth, deaths_s=deaths),)
     half = (len(cameras) + 1) // 2
     # The halves remember: one that dies again soon is the one to be halved at once.
@@ -71,20 +74,9 @@ def place(berths: Sequence[Berth], most: int, now_s: float) -> int | None:
 
     `most` readers are begun for the load's sake; more there are only of those that died.
     """
-    quiet = [(len(one.cameras), index) for index, one in enumerate(berths) if not one.recent(now_s)]
+    quiet = [
+        (len(one.cameras), index) for index, one in enumerate(berths) if not (one.apart or one.recent(now_s))
+    ]
     if len(berths) < most or not quiet:
         return None
     return min(quiet)[1]
-
-
-def join(berths: Sequence[Berth], most: int, now_s: float) -> tuple[int, int] | None:
-    """The berth that is needed no more, and the one that its cameras go to; None while all are needed."""
-    shared = [(len(one.cameras), index) for index, one in enumerate(berths) if not one.apart and one.cameras]
-    calm = sorted(
-        (count, index)
-        for count, index in shared
-        if all(now_s - at_s > PEACE_S for at_s in berths[index].deaths_s)
-    )
-    if len(shared) <= most or len(calm) < 2:
-        return None
-    return calm[0][1], calm[1][1]

@@ -23,17 +23,20 @@ from tocsin.core.sight import Looking
 from tocsin.core.zones import Zones
 from tocsin.ports import Clock
 from tocsin.redact import RedactedPicture
-from tocsin.watch.berths import Berth, after_death, back_off_s, join, place
+from tocsin.watch.berths import Berth, after_death, back_off_s, place
 from tocsin.watch.orders import CameraTold, Draw, Drop, End, Order, Rang, ReaderTold, Show, Shown, Take, Word
 from tocsin.watch.reader import STOP_WITHIN_S
-from tocsin.watch.tally import Tally, looking_of
+from tocsin.watch.tally import KEPT_VERDICTS, Tally, looking_of
 from tocsin.watch.worker import Progress
 
 log = structlog.get_logger()
 
 HUNG_S: Final = 20.0
 """A reader of which nothing was heard for so long is killed. It tells once a second."""
-STARTS_WITHIN_S: Final = 60.0
+STARTS_WITHIN_S: Final = 120.0
+START_AGAIN_S: Final = 5.0
+MOST_PARTED: Final = 8
+"""Readers beyond one per core: what died for want of memory is not answered with ever more processes."""
 SHOWN_WITHIN_S: Final = 2.0
 END_WITHIN_S: Final = STOP_WITHIN_S + 5.0
 
@@ -100,6 +103,8 @@ class _Hand:
     heard_s: float | None = None
     started_s: float = 0.0
     orders: SimpleQueue[object] | None = None
+    ending: bool = False
+    """It was told to end, as it has no camera any more."""
 
     def say(self, order: Order) -> None:
         """Said by a thread of its own: nobody waits for a reader that does not listen."""
@@ -137,6 +142,7 @@ class ReaderCrew:
         self._spent_s = 0.0
         self._gone = Tally()
         self._running = False
+        self._turned_s: float | None = None
         self.restarts = 0
         self._shows = 0
         self._shown: dict[int, RedactedPicture | None] = {}
@@ -156,15 +162,17 @@ class ReaderCrew:
             if camera not in recipes:
                 self._drop(camera)
         for camera, recipe in recipes.items():
-            self._zones[camera] = zones(camera)
             if camera not in self._recipes:
+                self._zones[camera] = zones(camera)
                 self._recipes[camera] = recipe
                 self._berth_of(camera, now_s).say(self._order(camera))
             elif self._recipes[camera] != recipe:
+                self._zones[camera] = zones(camera)
                 self._recipes[camera] = recipe
                 # What the old one said is not said of the new one.
-                self._last.pop(camera, None)
-                self._hand_of(camera).say(self._order(camera))
+                hand = self._hand_of(camera)
+                self._forget(hand, camera)
+                hand.say(self._order(camera))
 
     def draw(self, zones: Callable[[CameraId], Zones]) -> None:
         """Tells the readers which zones have changed."""
@@ -179,18 +187,24 @@ class ReaderCrew:
         self.turn(self._clock.monotonic_s())
 
     def turn(self, now_s: float) -> None:
+        if self._turned_s is not None and now_s - self._turned_s > HUNG_S / 2:
+            # We were stopped ourselves (a frozen machine, say): what was said meanwhile is not read yet.
+            for hand in self._hands:
+                hand.heard_s, hand.started_s = now_s if hand.heard_s is not None else None, now_s
+        self._turned_s = now_s
         for hand in tuple(self._hands):
             self._remember(hand)
             if hand.program is None:
-                if now_s >= hand.start_at_s and hand.berth.cameras and self._running:
-                    self._start(hand, now_s)
+                if not hand.berth.cameras:
+                    self._hands.remove(hand)
+                elif now_s >= hand.start_at_s and self._running:
+                    self._try(hand, now_s)
                 continue
             status = hand.program.poll()
             if status is None:
                 self._end_if_hung(hand, now_s)
             else:
                 self._died(hand, status, now_s)
-        self._join(now_s)
 
     def told(self) -> Mapping[CameraId, CameraTold]:
         for hand in self._hands:
@@ -208,7 +222,7 @@ class ReaderCrew:
             self._shows += 1
             number = self._shows
         hand = next((one for one in tuple(self._hands) if camera in one.berth.cameras), None)
-        if hand is None:
+        if hand is None or hand.orders is None:
             return None
         hand.say(Show(camera, number))
         with self._showing:
@@ -235,14 +249,20 @@ class ReaderCrew:
         hand.say(Drop(camera))
         hand.berth = hand.berth.without(camera)
         del self._recipes[camera], self._zones[camera]
+        self._forget(hand, camera)
+
+    def _forget(self, hand: _Hand, camera: CameraId) -> None:
         self._last.pop(camera, None)
+        others = {one: told for one, told in hand.told.cameras.items() if one != camera}
+        hand.told = replace(hand.told, cameras=others)
 
     def _hand_of(self, camera: CameraId) -> _Hand:
         return next(hand for hand in self._hands if camera in hand.berth.cameras)
 
     def _berth_of(self, camera: CameraId, now_s: float) -> _Hand:
-        index = place([hand.berth for hand in self._hands], self._most, now_s)
-        hand = self._new(Berth()) if index is None else self._hands[index]
+        hands = [hand for hand in self._hands if not hand.ending]
+        index = place([hand.berth for hand in hands], self._most, now_s)
+        hand = self._new(Berth()) if index is None else hands[index]
         hand.berth = replace(hand.berth, cameras=(*hand.berth.cameras, camera))
         return hand
 
@@ -262,11 +282,20 @@ class ReaderCrew:
             if camera in hand.berth.cameras:
                 self._last[camera] = told
 
+    def _try(self, hand: _Hand, now_s: float) -> None:
+        try:
+            self._start(hand, now_s)
+        except OSError:
+            # No process or descriptor to be had: the others are looked after all the same.
+            hand.program, hand.start_at_s = None, now_s + START_AGAIN_S
+            log.exception("reader-will-not-start", reader=hand.number)
+
     def _start(self, hand: _Hand, now_s: float) -> None:
         ours, theirs = socket.socketpair()
         crashes = self._crashes(hand)
-        crashes.unlink(missing_ok=True)
-        with theirs:
+        with contextlib.suppress(OSError):
+            crashes.unlink(missing_ok=True)
+        with ours, theirs:
             # What a reader need not know it is not told: the watcher's token, other cameras' passwords.
             env = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
             hand.program = subprocess.Popen(  # noqa: S603 - our own program
@@ -276,12 +305,15 @@ class ReaderCrew:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the watcher, which ends its readers in order
             )
-        hand.connection, hand.orders = Connection(ours.detach()), SimpleQueue()
-        hand.started_s, hand.heard_s = now_s, None
+            hand.connection, hand.orders = Connection(ours.detach()), SimpleQueue()
+        hand.started_s, hand.heard_s, hand.ending = now_s, None, False
         hand.told = ReaderTold()
         hand.orders.put(self._setup)
         for camera in hand.berth.cameras:
-            hand.say(self._order(camera))
+            last = self._last.get(camera)
+            # A film that has ended is not watched again because another one's reader died.
+            if last is None or not last.progress.ended:
+                hand.say(self._order(camera))
         name = f"reader-{hand.number}"
         threading.Thread(target=_speak, args=(hand.connection, hand.orders), name=name, daemon=True).start()
         threading.Thread(target=self._listen, args=(hand, hand.connection), name=name, daemon=True).start()
@@ -308,10 +340,16 @@ class ReaderCrew:
     def _end_if_hung(self, hand: _Hand, now_s: float) -> None:
         assert hand.program is not None
         if not hand.berth.cameras:
-            hand.say(End())
+            if not hand.ending:
+                hand.ending, hand.started_s = True, now_s
+                hand.say(End())
+            elif now_s - hand.started_s > END_WITHIN_S:
+                hand.program.kill()
             return
         silent_s = now_s - (hand.started_s if hand.heard_s is None else hand.heard_s)
-        if silent_s > (STARTS_WITHIN_S if hand.heard_s is None else HUNG_S):
+        # While it sets cameras up (loads models, say) it says nothing.
+        starts = hand.heard_s is None or not hand.told.cameras.keys() >= set(hand.berth.cameras)
+        if silent_s > (STARTS_WITHIN_S if starts else HUNG_S):
             log.error("reader-hangs", reader=hand.number, silent_s=round(silent_s))
             hand.program.kill()
 
@@ -330,7 +368,8 @@ class ReaderCrew:
             return
         self.restarts += 1
         culprit = self._culprit(hand, told)
-        mine, *others = after_death(hand.berth, culprit, now_s)
+        parts = len(self._hands) < self._most + MOST_PARTED
+        mine, *others = after_death(hand.berth, culprit, now_s, parts=parts)
         hand.berth = mine
         hands = [hand, *map(self._new, others)]
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
@@ -351,19 +390,6 @@ class ReaderCrew:
             apart=[list(one.berth.cameras) for one in hands[1:]],
             again_in_s=round(hand.start_at_s - now_s, 1),
         )
-
-    def _join(self, now_s: float) -> None:
-        joined = join([hand.berth for hand in self._hands], self._most, now_s)
-        if joined is None:
-            return
-        leaves, stays = (self._hands[index] for index in joined)
-        cameras = leaves.berth.cameras
-        stays.berth = replace(stays.berth, cameras=(*stays.berth.cameras, *cameras))
-        leaves.berth = replace(leaves.berth, cameras=())
-        for camera in cameras:
-            leaves.say(Drop(camera))
-            stays.say(self._order(camera))
-        log.info("readers-joined", reader=stays.number, cameras=list(cameras))
 
     def _crashes(self, hand: _Hand) -> Path:
         return self._folder / f"reader-{hand.number}.crash"
@@ -391,5 +417,5 @@ def _sum(one: Tally, other: Tally) -> Tally:
     return Tally(
         stares=one.stares + other.stares,
         skipped=one.skipped + other.skipped,
-        verdicts=(*one.verdicts, *other.verdicts),
+        verdicts=(*one.verdicts, *other.verdicts)[-KEPT_VERDICTS:],
     )

@@ -50,9 +50,14 @@ class Emitter:
         self.flush()
         self._ring()
 
-    def flush(self) -> int:
-        """Tries what waits in memory; returns how much still does."""
-        with self._lock:
+    def flush(self, *, wait: bool = True) -> int:
+        """Tries what waits in memory; returns how much still does.
+
+        Without `wait` it leaves that to whoever is at it already: a disk may take its time.
+        """
+        if not self._lock.acquire(blocking=wait):
+            return max(1, len(self._edges) + len(self._pictures))
+        try:
             try:
                 while self._edges:
                     self._spool.put_edge(self._edges[0])
@@ -64,3 +69,5 @@ class Emitter:
             except StoreError as error:
                 log.error("spool-failed", code=error.code, error=str(error), kept=len(self._edges))
             return len(self._edges) + len(self._pictures)
+        finally:
+            self._lock.release()

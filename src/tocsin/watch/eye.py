@@ -55,13 +55,19 @@ class Watched:
     enter: float | None = None
     track: Track = field(default_factory=Track)
     standing: Edge | None = None
+    unseen: bool = False
+    """It was taken over from an earlier reader, and not seen since."""
     rule: Rule = field(init=False)
 
     def __post_init__(self) -> None:
         self.rule = rule_for(self.hazard, self.enter)
 
     def resume(self, edge: Edge) -> None:
-        """Goes on from an edge that stood when an earlier reader of the camera died."""
+        """Goes on from an edge that stood when an earlier reader of the camera died.
+
+        Until it is seen again it may be forgotten, but is not said to be over: a detector that has to learn
+        anew what is usual here sees nothing at first, and that is no sign (invariant 2).
+        """
         known = Change(
             edge.kind,
             edge.captured_at,
@@ -73,10 +79,15 @@ class Watched:
             edge.reason,
             edge.steady,
         )
-        self.track, self.standing = Track(confirmed=known), edge
+        self.track, self.standing, self.unseen = Track(confirmed=known), edge, True
 
     def look(self, look: Look) -> Change | None:
+        if look.confidence >= self.rule.leave:
+            self.unseen = False
         self.track, change = step(self.rule, self.track, look)
+        if change is not None and change.kind is EdgeKind.CLEARED and self.unseen:
+            self.standing, self.unseen = None, False
+            return None
         return change
 
 
@@ -148,9 +159,14 @@ class Eye:
                 hint="take it out, or add the detector",
             )
         self._failing = Watched(catalogue.get(DETECTOR_FAILED))
+        now = zones()
         for edge in standing:
             watched = self._failing if edge.hazard == DETECTOR_FAILED else self._watched.get(edge.hazard)
-            if watched is not None:
+            hidden = now.ignored(edge.hazard, edge.region) or now.hides(edge.region)
+            # What lies under a mask that was drawn meanwhile is not looked for any more: it is forgotten.
+            if watched is not None and (
+                watched is self._failing or watched.hazard.family is Family.SIGHT or not hidden
+            ):
                 watched.resume(edge)
         self._zones_now = zones
         self._zones = zones()
@@ -224,7 +240,7 @@ class Eye:
 
     def still(self) -> RedactedPicture | None:
         """How the camera's picture looks now, masked and redacted; None before the first look."""
-        return self._strip.latest()
+        return self._strip.latest(self._zones_now().masks)
 
     def _masked(self, frame: Frame) -> Frame:
         zones = self._zones_now()

@@ -106,9 +106,10 @@ class Reader:
             for camera, worker in self._workers.items()
         }
         cameras |= {
-            camera: CameraTold(Progress(error=coming.error)) for camera, coming in self._coming.items()
+            camera: CameraTold(Progress(error=coming.error), standing=coming.take.standing)
+            for camera, coming in self._coming.items()
         }
-        return ReaderTold(cameras, self._stares.tally(), time.process_time(), self._emitter.flush())
+        return ReaderTold(cameras, self._stares.tally(), time.process_time(), self._emitter.flush(wait=False))
 
     def stop(self) -> None:
         """Stops all, and waits for their threads: one that is torn down at exit crashes the process."""

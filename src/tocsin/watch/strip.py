@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import cv2
 
 from tocsin.core.observation import EdgeId, Region
+from tocsin.core.zones import Polygon
+from tocsin.masking import mask_out
 from tocsin.ports import Frame, Picture
 from tocsin.redact import RedactedPicture, redact
 
@@ -77,10 +80,13 @@ class Strip:
         self._recent.clear()
         self._slow.clear()
 
-    def latest(self) -> RedactedPicture | None:
-        """The frame that was remembered last, about a second old at most. May be asked by any thread."""
+    def latest(self, masks: Sequence[Polygon] = ()) -> RedactedPicture | None:
+        """The frame that was remembered last, under the masks of now: it may be older than they are.
+
+        May be asked by any thread.
+        """
         kept = tuple(self._recent)
-        return redact(kept[-1].picture, None) if kept else None
+        return redact(mask_out(kept[-1].picture.copy(), masks), None) if kept else None
 
     def confirmed(
         self, edge_id: EdgeId, frame: Frame, region: Region | None, since: datetime

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -27,7 +27,6 @@ from tocsin.wire import zones_codec
 log = structlog.get_logger()
 
 _NEW: Final = 200
-_NOTHING_TOLD: Final = '{"cameras": {}}'
 
 MOST_STILLS: Final = 4
 """Stills that are sent after one heartbeat: each may take a second, and the next heartbeat waits for it."""
@@ -40,6 +39,7 @@ class _Camera:
     zones: Zones
     version: int = 0
     error: str = ""
+    drawn: Zones = NO_ZONES
 
 
 _GONE: Final = _Camera(NO_ZONES)
@@ -92,7 +92,13 @@ class KeptZones:
                 camera: before[camera] if camera in before else _Camera(zones)
                 for camera, zones in fixed.items()
             }
-            self._apply(self._answer or _NOTHING_TOLD)
+            if self._answer:
+                self._apply(self._answer)
+                return
+            # Nothing is known of what was drawn, and an error that says so still holds.
+            for camera, zones in fixed.items():
+                known = self._cameras[camera]
+                self._cameras[camera] = replace(known, zones=known.zones if zones == known.zones else zones)
 
     def _take(self, answer: str, digest: str) -> None:
         self._apply(answer)
@@ -135,10 +141,13 @@ class KeptZones:
             except (TocsinError, ValueError, TypeError, KeyError) as error:
                 log.error("zones-refused", camera=camera, error=str(error))
                 why = "its drawn masks and zones cannot be applied; see the watcher's log"
-                self._cameras[camera] = _Camera(before.zones, before.version, why)
+                zones = fixed.plus(before.drawn)
+                zones = before.zones if zones == before.zones else zones
+                self._cameras[camera] = _Camera(zones, before.version, why, before.drawn)
                 continue
             zones = fixed.plus(drawn)
-            self._cameras[camera] = _Camera(before.zones if zones == before.zones else zones, version)
+            zones = before.zones if zones == before.zones else zones
+            self._cameras[camera] = _Camera(zones, version, drawn=drawn)
             if version != before.version:
                 share = f"{zones.masked_share:.0%}"
                 log.info("zones", camera=camera, version=version, masked=share, ignores=len(zones.ignores))
@@ -154,7 +163,7 @@ class KeptZones:
 
     def _fail(self, why: str) -> None:
         for camera, known in self._cameras.items():
-            self._cameras[camera] = _Camera(known.zones, known.version, why)
+            self._cameras[camera] = replace(known, error=why)
 
 
 class Asked:

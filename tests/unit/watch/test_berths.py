@@ -6,11 +6,9 @@ from tocsin.core.observation import CameraId
 from tocsin.watch.berths import (
     FORGIVEN_S,
     MAX_BACK_OFF_S,
-    PEACE_S,
     Berth,
     after_death,
     back_off_s,
-    join,
     place,
 )
 
@@ -73,20 +71,15 @@ def test_a_new_camera_is_not_put_beside_one_that_kills_readers() -> None:
     assert place([dying, dying], 2, 100.0) is None, "then rather in a new reader"
 
 
-def test_halves_that_were_parted_for_nothing_come_together_again() -> None:
-    halves = [Berth(CAMERAS[:13], (100.0,)), Berth(CAMERAS[13:], (100.0,)), Berth((CameraId("other"),))]
-    assert join(halves, 2, 100.0 + PEACE_S) is None, "not yet"
-    assert join(halves, 2, 101.0 + PEACE_S) == (2, 1), "the smallest goes to the next"
-    assert join(halves, 3, 101.0 + PEACE_S) is None, "as many as there are cores"
-
-
-def test_whoever_was_seen_to_crash_a_reader_stays_alone() -> None:
+def test_a_new_camera_is_never_put_beside_one_that_was_seen_to_crash() -> None:
     others, alone = after_death(Berth(CAMERAS), KILLER, 100.0)
-    assert join([others, alone], 1, 200.0 + PEACE_S) is None
-    calm = [others, alone, Berth((CameraId("other"),))]
-    assert join(calm, 1, 200.0 + PEACE_S) == (2, 0)
+    assert place([others, alone], 2, 101.0 + FORGIVEN_S) == 0, "the crowded one, and not the killer's"
 
 
-def test_one_that_goes_on_dying_alone_is_not_joined_to_anybody() -> None:
-    dying, calm = Berth((KILLER,), (PEACE_S - 10.0,)), Berth(CAMERAS[:9])
-    assert join([calm, dying], 1, PEACE_S) is None
+def test_there_is_an_end_to_halving() -> None:
+    """Out of memory is not mended by one more process, and one more, and one more."""
+    (once,) = after_death(Berth(CAMERAS), None, 100.0, parts=False)
+    (twice,) = after_death(once, None, 110.0, parts=False)
+    assert twice.cameras == CAMERAS
+    assert back_off_s(twice, 110.0) == 2.0
+    assert len(after_death(twice, KILLER, 120.0, parts=False)) == 2, "whoever was seen to do it goes"

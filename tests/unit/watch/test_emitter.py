@@ -95,3 +95,12 @@ def test_pictures_in_memory_are_bounded_and_come_after_their_edge(tmp_path: Path
             assert item.edge_id in seen
     assert KEEP_PICTURES <= pictures <= KEEP_PICTURES + 2
     spool.close()
+
+
+def test_who_does_not_wait_leaves_a_slow_disk_to_whoever_is_at_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    emitter = Emitter(spool, lambda: None)
+    with emitter._lock:  # pyright: ignore[reportPrivateUsage]
+        assert emitter.flush(wait=False) == 1, "something may wait still"
+    assert emitter.flush(wait=False) == 0
+    spool.close()

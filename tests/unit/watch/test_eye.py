@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from tests.support.running import distinct_columns, sharp_picture
@@ -26,6 +27,7 @@ from tests.support.watching import (
 from tocsin.core.errors import DetectorError, ForeignLabelError
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CameraId, CapStatus, Edge, EdgeKind, Observation, Region, SourceKind
+from tocsin.core.zones import Polygon, Zones
 from tocsin.ports import Detector, Frame
 from tocsin.redact import RedactedPicture
 from tocsin.watch.eye import DETECTOR_FAILED, Eye, Seen, suspicion_of
@@ -424,3 +426,51 @@ def test_an_edge_of_a_hazard_that_is_no_longer_looked_for_is_not_taken_over() ->
         CameraId("cam-1"), an_address(), [Scripted(labels=("smoke",))], AT_ONCE, standing=first.standing
     )
     assert other.standing == ()
+
+
+def test_invariant_2_what_a_new_reader_does_not_see_is_not_said_to_be_over() -> None:
+    """A camera that was turned to a wall: the new detector learns the wall, and finds nothing wrong."""
+    first = Eye(CameraId("cam-1"), an_address(), [Scripted(*[{"flame": 0.9}] * 20)], AT_ONCE)
+    for frame in looks(20):
+        first.look(frame)
+    second = Eye(CameraId("cam-1"), an_address(), [Scripted()], AT_ONCE, standing=first.standing)
+    assert [edge for frame in looks(200) for edge in second.look(frame).edges] == []
+    assert second.standing == (), "nor is it told for ever that it stands"
+
+
+def test_what_lies_under_a_mask_drawn_meanwhile_is_not_taken_over() -> None:
+    first = Eye(
+        CameraId("cam-1"),
+        an_address(),
+        [Scripted(*[{"flame": 0.9}] * 20, region=Region(0.1, 0.1, 0.3, 0.3))],
+        AT_ONCE,
+    )
+    for frame in looks(20):
+        first.look(frame)
+    (standing,) = first.standing
+    mask = Zones((Polygon(((0.0, 0.0), (0.5, 0.0), (0.5, 0.5), (0.0, 0.5))),))
+    elsewhere = Zones((Polygon(((0.6, 0.6), (0.9, 0.6), (0.9, 0.9))),))
+    for zones, kept in ((mask, ()), (elsewhere, (standing,))):
+        second = Eye(
+            CameraId("cam-1"),
+            an_address(),
+            [Scripted()],
+            AT_ONCE,
+            zones=lambda zones=zones: zones,
+            standing=first.standing,
+        )
+        assert second.standing == kept
+
+
+def test_invariant_4_a_still_is_under_the_masks_of_now_though_no_picture_came_since() -> None:
+    zones = [Zones()]
+    eye = Eye(CameraId("cam-1"), an_address(), [Scripted()], AT_ONCE, zones=lambda: zones[0])
+    bright = np.full((180, 320, 3), 200, np.uint8)
+    eye.look(a_frame(1.0, picture=bright))
+    zones[0] = Zones((Polygon(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))),))
+    still = eye.still()
+    assert still is not None
+    shown = cv2.imdecode(np.frombuffer(still.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown[:, : int(shown.shape[1] * 0.45)].max() < 20
+    assert shown[:, int(shown.shape[1] * 0.55) :].min() > 150

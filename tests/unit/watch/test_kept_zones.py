@@ -105,3 +105,34 @@ def test_on_a_disk_that_takes_nothing_they_are_applied_and_that_is_told(tmp_path
     assert kept.of("cam-1") == FIXED.plus(DRAWN)
     assert kept.digest == "", "so that it is tried again"
     assert "cannot be kept" in kept.health("cam-1", 0).error
+
+
+MORE = FIXED.plus(Zones((Polygon(((0.8, 0.8), (0.9, 0.8), (0.9, 0.9))),)))
+
+
+def test_other_masks_of_the_file_are_applied_beside_what_was_drawn(tmp_path: Path) -> None:
+    kept = _kept(tmp_path)
+    kept.take(_answer(), "d1")
+    kept.fix({"cam-1": MORE, "cam-3": FIXED})
+    assert kept.of("cam-1") == MORE.plus(DRAWN)
+    assert kept.of("cam-3") == FIXED
+    assert kept.health("cam-2", 0).version == 0, "a camera that is gone has none"
+    with pytest.raises(KeyError):
+        kept.of("cam-2")
+
+
+def test_a_mask_of_the_file_holds_though_the_drawn_ones_cannot_be_read(tmp_path: Path) -> None:
+    kept = _kept(tmp_path)
+    kept.take(_answer(), "d1")
+    kept.take(json.dumps({"cameras": {"cam-1": {"version": 4, "zones": "?"}}}), "d2")
+    kept.fix({"cam-1": MORE})
+    assert kept.of("cam-1") == MORE.plus(DRAWN), "and what was drawn last and could be read"
+    assert "cannot be applied" in kept.health("cam-1", 0).error
+
+
+def test_that_what_was_kept_cannot_be_read_is_told_after_a_change_of_the_file_too(tmp_path: Path) -> None:
+    (tmp_path / "zones.json").write_text("{")
+    kept = _kept(tmp_path)
+    kept.fix({"cam-1": MORE})
+    assert kept.of("cam-1") == MORE
+    assert "could not be read" in kept.health("cam-1", 0).error
