@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from tocsin.clocks import SystemClock
 from tocsin.config import from_values
-from tocsin.config_edit import section_of, with_camera, write_over
+from tocsin.config_edit import section_of, trust_of, with_camera, write_over
 from tocsin.config_streams import camera_credentials, camera_variables
 from tocsin.core.errors import ConfigError, SourceAuthError
 from tocsin.core.geometry import LensModel
@@ -141,8 +141,7 @@ def add(
         err.print(escape(f"Not measured: {failed}"), highlight=False, soft_wrap=True)
     _print_advice(found.advice)
     section["source"] = found.source
-    if any_certificate and found.source.lower().startswith("https://"):
-        section["verify_tls"] = False
+    section |= trust_of(found.source, any_certificate=any_certificate)
     after = _fitted(before, section, path)
     if dry_run:
         typer.echo(section_of(section), nl=False)

@@ -25,6 +25,14 @@ def section_of(camera: Mapping[str, object]) -> str:
     return "[[camera]]\n" + tomli_w.dumps(camera)
 
 
+def trust_of(source: str, *, any_certificate: bool) -> dict[str, object]:
+    """The keys of a camera that was measured whatever its certificate is, and would not be seen otherwise.
+
+    RTSP over TLS is never measured so.
+    """
+    return {"verify_tls": False} if any_certificate and source.lower().startswith("https://") else {}
+
+
 def with_camera(text: str, camera: Mapping[str, object], where: str) -> str:
     """The file's text with that camera behind the others, or at the end.
 

@@ -15,11 +15,10 @@ from tocsin.config import Camera, Config, Secrets, camera_credentials
 from tocsin.config_models import ModelSection
 from tocsin.core.errors import TocsinError
 from tocsin.core.hazards import Signal
-from tocsin.core.observation import CameraId, CapStatus
+from tocsin.core.observation import CapStatus
 from tocsin.core.sight import DISK_LOW_SHARE
 from tocsin.disk import free_share
-from tocsin.ports import Clock
-from tocsin.sources.opening import open_source
+from tocsin.ports import PATROL, Clock
 from tocsin.web.render import asset
 
 LOOK_WITHIN_S = 12.0
@@ -191,15 +190,7 @@ async def _model(section: ModelSection, config: Config) -> Finding:
 async def _camera(camera: Camera, clock: Clock, kept_in: Path) -> Finding:
     def look() -> str:
         username, password = camera_credentials(camera.id, kept_in)
-        source = open_source(
-            CameraId(camera.id),
-            camera.source,
-            clock=clock,
-            started_at=clock.now(),
-            username=username,
-            password=None if password is None else password.get_secret_value(),
-            reach=wiring_eyes.reach_of(camera),
-        )
+        source = wiring_eyes.opened(camera, PATROL, clock, username, password)
         try:
             frame = next(iter(source.frames()), None)
         finally:

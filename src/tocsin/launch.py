@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -27,6 +26,7 @@ from tocsin.config import Config, Secrets, from_values, load
 from tocsin.core.errors import ConfigError, StoreError
 from tocsin.core.journal import Entry
 from tocsin.flows.accounts import Accounts, WatcherTokens, new_token
+from tocsin.kernel import end_with_parent
 from tocsin.naming import with_sources
 from tocsin.stores.sql import SqlStore
 
@@ -133,9 +133,8 @@ class Child:
 
 
 def _die_with_parent() -> None:
-    # Linux: a killed launcher must not leave a centre behind that holds the port.
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    # A killed launcher must not leave a centre behind that holds the port.
+    end_with_parent(signal.SIGTERM)
 
 
 class Launch:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from tocsin.config import Camera, Config
 from tocsin.config_models import ModelSection, used_models
 from tocsin.core.hazards import Catalogue
@@ -116,8 +118,12 @@ def reach_of(camera: Camera) -> Reach:
     return Reach(Stream(camera.stream), Transport(camera.transport), trust)
 
 
+def rates_of(camera: Camera) -> Rates:
+    return Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
+
+
 def opened(
-    camera: Camera, rates: Rates, gaze: Gaze, clock: Clock, username: str | None, password: str | None
+    camera: Camera, gaze: Gaze, clock: Clock, username: str | None, password: SecretStr | None
 ) -> Source:
     """The camera's source; nothing is connected yet. Raises ConfigError."""
     return open_source(
@@ -126,9 +132,9 @@ def opened(
         clock=clock,
         started_at=clock.now(),
         username=username,
-        password=password,
+        password=None if password is None else password.get_secret_value(),
         reach=reach_of(camera),
-        rates=rates,
+        rates=rates_of(camera),
         gaze=gaze,
         loop=camera.loop,
     )

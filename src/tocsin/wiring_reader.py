@@ -27,8 +27,9 @@ from tocsin.clocks import SystemClock
 from tocsin.config import Camera, Config
 from tocsin.core.observation import CameraId, PlaceId, SourceKind
 from tocsin.core.zones import Zones
+from tocsin.kernel import end_with_parent
 from tocsin.logs import configure
-from tocsin.ports import Clock, Rates
+from tocsin.ports import Clock
 from tocsin.sources.memory import give_back
 from tocsin.sources.opening import is_finite
 from tocsin.watch.dumps import no_core_dumps
@@ -39,13 +40,12 @@ from tocsin.watch.reader import Pipe, Reader
 from tocsin.watch.scheduler import Budget, Stares
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
-from tocsin.wiring_eyes import Detectors, eye_of, opened
+from tocsin.wiring_eyes import Detectors, eye_of, opened, rates_of
 
 _START: Final = "import sys; from tocsin.wiring_reader import main; main(int(sys.argv[1]), sys.argv[2])"
 COMMAND: Final = (sys.executable, "-P", "-c", _START)
 """By name and not with -m: what comes over the pipe is of this module, and not of one called __main__."""
 
-_PR_SET_PDEATHSIG: Final = 1
 _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
 
@@ -100,13 +100,11 @@ class Builder:
         if self._detectors is None or self._detectors[0] != site:
             # One of each plug-in model for all cameras, as long as the configuration says the same of it.
             self._detectors = site, Detectors(site)
-        rates = Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
         eye = eye_of(
             camera, site.catalogue(), address_of(site, camera), self._detectors[1], zones, take.standing
         )
-        gaze = self._stares.add(CameraId(camera.id), rates)
-        password = None if recipe.password is None else recipe.password.get_secret_value()
-        opener = partial(opened, camera, rates, gaze, self._clock, recipe.username, password)
+        gaze = self._stares.add(CameraId(camera.id), rates_of(camera))
+        opener = partial(opened, camera, gaze, self._clock, recipe.username, recipe.password)
         return CameraWorker(eye, opener, self._stares, self._emitter, self._clock, ends=recipe.ends)
 
 
@@ -118,7 +116,9 @@ def ends(camera: Camera, *, once: bool) -> bool:
 def main(descriptor: int, crashes: str) -> None:
     """Reads cameras until the watcher says that it is enough, or is gone."""
     no_core_dumps()
-    _end_with_parent()
+    # The pipe tells a reader that its watcher is gone, but not one that hangs.
+    end_with_parent(signal.SIGKILL)
+    _few_heaps()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the watcher is told, and ends its readers in order
     with Path(crashes).open("wb") as told:
@@ -129,8 +129,7 @@ def main(descriptor: int, crashes: str) -> None:
         configure(json=setup.log_json)
         # One thread per camera is ours to give; OpenCV's own pool would fight over the same cores.
         cv2.setNumThreads(1)
-        clock = SystemClock()
-        pipe = Pipe(connection, lambda: give_back(clock.monotonic_s()))
+        clock, pipe = SystemClock(), Pipe(connection, give_back)
         emitter = Emitter(Spool(setup.spool, reoffer=False), pipe.ring)
         stares = Stares(setup.budget)
         reader = Reader(Builder(stares, emitter, clock), stares, emitter, clock)
@@ -141,11 +140,9 @@ def main(descriptor: int, crashes: str) -> None:
     os._exit(0)
 
 
-def _end_with_parent() -> None:
+def _few_heaps() -> None:
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        # Linux: the pipe tells a reader that its watcher is gone, but not one that hangs.
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         # glibc gives each thread a heap of its own, and keeps what a decoder gave back for the next one; with
         # fifty cameras that is memory for nothing.
         libc.mallopt(_M_ARENA_MAX, 2)

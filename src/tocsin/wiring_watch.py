@@ -19,7 +19,7 @@ from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.observation import CameraId
 from tocsin.detectors.fire import FireNetwork
 from tocsin.disk import free_share
-from tocsin.ports import PATROL, Clock, Rates
+from tocsin.ports import PATROL, Clock
 from tocsin.sources.onboarding import find, measure
 from tocsin.watch.adding import CameraFile
 from tocsin.watch.crew import ReaderCrew
@@ -74,7 +74,8 @@ def build_watcher(
         )
     placed = placed_of(config, clock, once=once)
     ring = threading.Event()
-    spool = Spool(config.watcher.data_dir / "spool.sqlite")
+    spool_path = config.watcher.data_dir / "spool.sqlite"
+    spool = Spool(spool_path)
     zones = KeptZones(
         config.watcher.data_dir / "zones.json", {camera.id: camera.zones for camera in config.camera}
     )
@@ -82,7 +83,7 @@ def build_watcher(
     readers = config.watcher.readers or cores()
     # Each reader spends its own part: what several readers take at once is then still within the whole.
     budget = Budget(config.watcher.stare_s, config.watcher.stare_share * cores() / readers)
-    setup = Setup(config.watcher.data_dir / "spool.sqlite", budget, log_json)
+    setup = Setup(spool_path, budget, log_json)
     crew = ReaderCrew(COMMAND, setup, readers, config.watcher.data_dir, clock, ring.set)
     out = OutOfServiceCameras(camera.id for camera in config.camera)
     changed: Callable[[], Sequence[Placed] | None] = _never
@@ -127,10 +128,8 @@ def placed_of(config: Config, clock: Clock, *, once: bool = False) -> list[Place
         address = address_of(config, camera)
         eye_of(camera, catalogue, address, detectors)
         username, password = camera_credentials(camera.id, config.watcher.credentials)
-        secret = None if password is None else password.get_secret_value()
-        rates = Rates(camera.patrol_looks_per_s, camera.stare_looks_per_s)
         # Opens nothing yet, but an address that cannot be one is an error before the start.
-        opened(camera, rates, PATROL, clock, username, secret).close()
+        opened(camera, PATROL, clock, username, password).close()
         recipe = Recipe(site, camera, ends(camera, once=once), username, password)
         silent_after_s = _silent_after_s(camera)
         placed.append(Placed(CameraId(camera.id), camera.shown_name, address, silent_after_s, recipe))

@@ -13,11 +13,11 @@ from types import MappingProxyType
 from typing import Final
 
 from tocsin.core.alarm import MAX_SILENCE, Alarm, Move, Silence, SilenceKind, can, make
-from tocsin.core.errors import IllegalMoveError, InvalidInputError, SilenceError
+from tocsin.core.errors import IllegalMoveError, SilenceError
 from tocsin.core.hazards import Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.service import OutOfService, laid_over
-from tocsin.flows.operate import lift, note_of
+from tocsin.flows.operate import lift, reason_of
 from tocsin.flows.paging import stop_pages
 from tocsin.flows.policy import Policy, Ring
 from tocsin.flows.zoning import camera_health
@@ -56,18 +56,13 @@ class Maintenance:
         The camera's own troubles stop paging. A hazard that it saw before goes on paging until somebody
         has it: nobody takes a camera out of service to be rid of a fire.
         """
-        if reason not in REASONS:
-            raise InvalidInputError(
-                f"reason {reason!r} is not known", where="out of service", hint=f"one of {', '.join(REASONS)}"
-            )
-        note = note_of(note)
+        text = reason_of(reason, note, REASONS, where="out of service")
         if not 1 <= minutes <= MAX_SILENCE // timedelta(minutes=1):
             raise SilenceError(
                 "a camera is out of service for between a minute and 24 hours",
                 where="out of service",
                 hint="choose less; it can be extended",
             )
-        text = f"{REASONS[reason]}: {note}" if note else REASONS[reason]
         until = now + timedelta(minutes=minutes)
         async with self._store.deciding() as unit:
             await camera_health(unit, watcher, camera)

@@ -120,18 +120,13 @@ class Operate:
         self, alarm_id: AlarmId, by: str, reason: str, note: str, minutes: int, now: datetime
     ) -> Alarm:
         """Silences the alarm's points for a while; the condition stays visible."""
-        if reason not in SHELVE_REASONS:
-            raise InvalidInputError(
-                f"reason {reason!r} is not known", where="shelve", hint=f"one of {', '.join(SHELVE_REASONS)}"
-            )
-        note = note_of(note)
+        text = reason_of(reason, note, SHELVE_REASONS, where="shelve")
         if not 1 <= minutes <= MAX_SILENCE // timedelta(minutes=1):
             raise SilenceError(
                 "a silence lasts between a minute and 24 hours",
                 where="shelve",
                 hint="silence it for less; it can be silenced again",
             )
-        text = f"{SHELVE_REASONS[reason]}: {note}" if note else SHELVE_REASONS[reason]
         silence = Silence(SilenceKind.SHELVED, by, text, now, now + timedelta(minutes=minutes))
         async with self._store.deciding() as unit:
             alarm = await _alarm(unit, alarm_id)
@@ -176,6 +171,16 @@ async def lift(unit: Unit, policy: Policy, alarm: Alarm, by: str, why: str, now:
         after = await page_step(unit, policy, after, 0, now)
     await unit.alarms.put(after)
     return after
+
+
+def reason_of(reason: str, note: str, among: Mapping[str, str], *, where: str) -> str:
+    """The reason in words, with its note. Raises InvalidInputError for one that is not among them."""
+    if reason not in among:
+        raise InvalidInputError(
+            f"reason {reason!r} is not known", where=where, hint=f"one of {', '.join(among)}"
+        )
+    note = note_of(note)
+    return f"{among[reason]}: {note}" if note else among[reason]
 
 
 def note_of(text: str) -> str:

@@ -7,7 +7,6 @@ either: errors are described in `refusals` and raised after the `except` block i
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
@@ -41,7 +40,6 @@ from tocsin.sources.decoding import (
 )
 from tocsin.sources.flow import Flow
 from tocsin.sources.lens import Due, Lens, Looks
-from tocsin.sources.memory import give_back
 from tocsin.sources.refusals import described, flooding, silent, undecodable
 from tocsin.sources.trust import Trust, distrust
 from tocsin.sources.urls import checked_url, without_secrets
@@ -190,9 +188,7 @@ class RtspSource:
         container = self._open()
         if isinstance(container, SourceError):
             raise container
-        with contextlib.ExitStack() as held:
-            held.callback(lambda: give_back(self._clock.monotonic_s()))
-            held.enter_context(container)
+        with container:
             stream = self._stream(container)
             # All streams, not just ours: else a camera that goes on sending only sound
             # would keep FFmpeg busy inside one call for ever.

@@ -54,6 +54,24 @@ async def insert_if_new(connection: AsyncConnection, table: Table, row: Values) 
     return result.rowcount == 1
 
 
+async def put_version(connection: AsyncConnection, table: Table, row: Values) -> bool:
+    """Puts a camera's next version, in one statement that names the one before: of two who save at once, one
+    is told by a False."""
+    if row["version"] == 1:
+        return await insert_if_new(connection, table, row)
+    values = {name: value for name, value in row.items() if name not in ("watcher", "camera")}
+    result = await connection.execute(
+        update(table)
+        .where(
+            table.c.watcher == row["watcher"],
+            table.c.camera == row["camera"],
+            table.c.version == row["version"] - 1,
+        )
+        .values(**values)
+    )
+    return result.rowcount == 1
+
+
 async def upsert(connection: AsyncConnection, table: Table, row: Values) -> None:
     """Insert, or replace the row of that primary key in the columns given."""
     keys = [column.name for column in table.primary_key]

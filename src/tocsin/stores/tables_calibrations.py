@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.ports_store import SavedCalibration
 from tocsin.stores import schema
-from tocsin.stores.tables import insert_if_new
+from tocsin.stores.tables import put_version
 from tocsin.wire import calibration_codec
 
 
@@ -37,25 +37,13 @@ class SqlCalibrationBook:
         return [_saved(row) for row in rows]
 
     async def put(self, saved: SavedCalibration) -> bool:
-        """One statement that names the version before: of two who save at once, one is told."""
         assert saved.calibration is not None
-        table = schema.calibrations
-        values = {
+        row = {
+            "watcher": saved.watcher,
+            "camera": saved.camera,
             "version": saved.version,
             "body": calibration_codec.dump(saved.calibration),
             "saved_by": saved.by,
             "saved_at": saved.at,
         }
-        if saved.version == 1:
-            row = {"watcher": saved.watcher, "camera": saved.camera, **values}
-            return await insert_if_new(self._connection, table, row)
-        result = await self._connection.execute(
-            update(table)
-            .where(
-                table.c.watcher == saved.watcher,
-                table.c.camera == saved.camera,
-                table.c.version == saved.version - 1,
-            )
-            .values(**values)
-        )
-        return result.rowcount == 1
+        return await put_version(self._connection, schema.calibrations, row)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.ports_store import DrawnZones
 from tocsin.stores import schema
-from tocsin.stores.tables import insert_if_new
+from tocsin.stores.tables import put_version
 from tocsin.wire import zones_codec
 
 
@@ -39,24 +39,12 @@ class SqlZoneBook:
         return [_drawn(row) for row in rows]
 
     async def put(self, drawn: DrawnZones) -> bool:
-        """One statement that names the version before: of two who save at once, one is told."""
-        table = schema.zones
-        values = {
+        row = {
+            "watcher": drawn.watcher,
+            "camera": drawn.camera,
             "version": drawn.version,
             "body": zones_codec.dump(drawn.zones),
             "drawn_by": drawn.by,
             "drawn_at": drawn.at,
         }
-        if drawn.version == 1:
-            row = {"watcher": drawn.watcher, "camera": drawn.camera, **values}
-            return await insert_if_new(self._connection, table, row)
-        result = await self._connection.execute(
-            update(table)
-            .where(
-                table.c.watcher == drawn.watcher,
-                table.c.camera == drawn.camera,
-                table.c.version == drawn.version - 1,
-            )
-            .values(**values)
-        )
-        return result.rowcount == 1
+        return await put_version(self._connection, schema.zones, row)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from tocsin.config import from_values
-from tocsin.config_edit import section_of, with_camera, write_over
+from tocsin.config_edit import section_of, trust_of, with_camera, write_over
 from tocsin.config_streams import camera_variables, keep_credentials
 from tocsin.core.errors import ConfigError, NotWrittenError
 from tocsin.wire_onboarding import Added, NewCamera
@@ -75,9 +75,8 @@ def _with(before: str, section: dict[str, object], where: str, by_hand: str) -> 
 def section_for(camera: NewCamera, source: str, any_certificate: bool) -> dict[str, object]:
     """The camera's section, without what nobody has said."""
     said = camera.model_dump(mode="json", exclude_defaults=True)
-    # It was measured so, and would not be seen otherwise. RTSP over TLS is not measured so, ever.
-    trusting = {"verify_tls": False} if any_certificate and source.lower().startswith("https://") else {}
-    return {"id": said.pop("id"), "source": source, **trusting, **said}
+    trust = trust_of(source, any_certificate=any_certificate)
+    return {"id": said.pop("id"), "source": source, **trust, **said}
 
 
 def section_text(camera: NewCamera, source: str, any_certificate: bool) -> str:

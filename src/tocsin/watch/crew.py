@@ -193,7 +193,6 @@ class ReaderCrew:
                 hand.heard_s, hand.started_s = now_s if hand.heard_s is not None else None, now_s
         self._turned_s = now_s
         for hand in tuple(self._hands):
-            self._remember(hand)
             if hand.program is None:
                 if not hand.berth.cameras:
                     self._hands.remove(hand)
@@ -242,7 +241,6 @@ class ReaderCrew:
                     log.error("reader-will-not-end", reader=hand.number)
                     hand.program.kill()
                     hand.program.wait()
-            self._remember(hand)
 
     def _drop(self, camera: CameraId) -> None:
         hand = self._hand_of(camera)

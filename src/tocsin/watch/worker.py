@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import random
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +12,7 @@ import structlog
 
 from tocsin.core.errors import SourceError
 from tocsin.core.observation import CameraId
+from tocsin.kernel import name_thread
 from tocsin.ports import Clock, Source
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
@@ -22,8 +21,6 @@ from tocsin.watch.looking import looks
 from tocsin.watch.scheduler import Stares
 
 log = structlog.get_logger()
-
-_PR_SET_NAME = 15
 
 FIRST_BACK_OFF_S = 1.0
 MAX_BACK_OFF_S = 30.0
@@ -49,12 +46,6 @@ class Progress:
 def thread_name(camera: CameraId) -> str:
     """What every thread is called that works for that camera: a crash is told by it whose it was."""
     return f"camera-{camera}"
-
-
-def _name_in_kernel(name: str) -> None:
-    """So that `top -H` says which camera a thread is of; at most 15 bytes are kept."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
 
 
 class CameraWorker:
@@ -97,7 +88,7 @@ class CameraWorker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        _name_in_kernel(self._thread.name)
+        name_thread(self._thread.name)
         back_off_s, again = FIRST_BACK_OFF_S, False
         while not self._stop.is_set():
             began_s = self._clock.monotonic_s()
