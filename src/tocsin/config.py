@@ -23,6 +23,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -40,19 +41,12 @@ from tocsin.config_models import ModelSection, check_models
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
 from tocsin.core.causes import Causes
-from tocsin.core.dispatch import (
-    Contact,
-    Escalation,
-    EscalationPlan,
-    EscalationStep,
-    Responder,
-    ResponderId,
-    Roster,
-    Shift,
-)
 from tocsin.core.errors import ConfigError, TocsinError
+from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
+from tocsin.core.plans import Escalation, EscalationPlan, EscalationStep
+from tocsin.core.roster import Contact, Responder, ResponderId, Roster, Shift
 
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
 
@@ -131,6 +125,14 @@ class Place(Section):
 
     id: Identifier
     name: str = Field(min_length=1, max_length=100)
+    lat: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
+    lon: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Place:
+        if (self.lat is None) != (self.lon is None):
+            raise ValueError("lat and lon belong together: give both, or none")
+        return self
 
 
 class HazardSection(Section):
@@ -217,6 +219,8 @@ class Config(BaseSettings):
                     tuple(Contact(c.channel, c.address) for c in r.contacts),
                     frozenset(r.qualifications),
                     tuple(Shift(frozenset(DAYS.index(d) for d in s.days), s.start, s.end) for s in r.shifts),
+                    r.station,
+                    r.account,
                 )
                 for r in self.responder
             ),
@@ -236,6 +240,10 @@ class Config(BaseSettings):
         for camera in self.camera:
             found.setdefault(camera.place or camera.id, camera.shown_name)
         return found or {"site": self.site.name}
+
+    def positions(self) -> dict[str, Position]:
+        """Where the declared places are, of those that say so, by id."""
+        return {p.id: Position(p.lat, p.lon) for p in self.place if p.lat is not None and p.lon is not None}
 
 
 def _plan(steps: tuple[StepSection, ...]) -> EscalationPlan | None:

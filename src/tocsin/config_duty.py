@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tocsin.config_base import ClockTime, Identifier, Section
-from tocsin.core.dispatch import Who
+from tocsin.core.plans import Who
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -42,6 +42,8 @@ class ResponderSection(Section):
     contacts: tuple[ContactSection, ...] = Field(min_length=1)
     qualifications: tuple[str, ...] = ()
     shifts: tuple[ShiftSection, ...] = ()
+    station: str = ""
+    account: str = ""
 
 
 class StepSection(Section):

@@ -67,6 +67,7 @@ def policy_of(config: Config) -> Policy:
         url=config.centre.console_url,
         status=config.site.status,
         places=config.places(),
+        positions=config.positions(),
         keep_pictures_days=config.keep.pictures_days,
         keep_alarms_days=config.keep.alarms_days,
         causes=config.causes(),

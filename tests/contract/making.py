@@ -8,10 +8,11 @@ from uuid import uuid4
 from tests.support.site import NOON, after, an_edge
 
 from tocsin.core.alarm import Alarm, AlarmId, AlarmState, Condition, Silence, SilenceKind
-from tocsin.core.dispatch import Page, PageId, ResponderId
+from tocsin.core.dispatch import Page, PageId
 from tocsin.core.hazards import HazardCode, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId
+from tocsin.core.roster import ResponderId
 from tocsin.core.triage import Ruling
 from tocsin.ports_store import EdgeReceipt, PictureRecord
 

@@ -19,8 +19,9 @@ from tests.support.smtp import MailServer
 from tocsin.channels.email import EmailChannel, EmailSettings
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.core.alarm import Alarm, AlarmState
-from tocsin.core.dispatch import Contact, PageState
+from tocsin.core.dispatch import PageState
 from tocsin.core.journal import Entry
+from tocsin.core.roster import Contact
 from tocsin.flows.delivery import LEASE, Delivery
 from tocsin.ports_store import ChannelHealth
 from tocsin.stores.sql import SqlStore

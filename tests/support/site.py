@@ -9,10 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from tocsin.core.alarm import Alarm, AlarmId
-from tocsin.core.dispatch import Contact, Escalation, Page, Responder, ResponderId, Roster
+from tocsin.core.dispatch import Page
 from tocsin.core.hazards import Catalogue, HazardCode, HazardOverride
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.plans import Escalation
+from tocsin.core.roster import Contact, Responder, ResponderId, Roster
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake

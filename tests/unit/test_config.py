@@ -10,9 +10,10 @@ import pytest
 import tomli_w
 
 from tocsin.config import Config, Secrets, camera_credentials, from_values, load
-from tocsin.core.dispatch import Who
 from tocsin.core.errors import ConfigError, TocsinError
+from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
+from tocsin.core.plans import Who
 
 CAMERA: dict[str, Any] = {"id": "cam-1", "source": "rtsp://cam.example/a"}
 ANA: dict[str, Any] = {
@@ -312,3 +313,15 @@ def test_what_was_read_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         config.site.name = "x"  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(config, Config)
+
+
+def test_places_say_where_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(
+        '[[place]]\nid = "hall"\nname = "Hall"\nlat = 48.1\nlon = 11.5\n'
+        '[[place]]\nid = "dock"\nname = "Dock"\n'
+    )
+    assert load(path).positions() == {"hall": Position(48.1, 11.5)}
+    path.write_text('[[place]]\nid = "hall"\nname = "Hall"\nlat = 48.1\n')
+    with pytest.raises(ConfigError, match="lat and lon belong together"):
+        load(path)

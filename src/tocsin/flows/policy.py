@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tocsin.core.causes import Causes
-from tocsin.core.dispatch import Escalation, Roster
+from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CapStatus
+from tocsin.core.plans import Escalation
+from tocsin.core.roster import Roster
 
 Ring = Callable[[], None]
 """Wakes whoever waits for work or news; called after a commit."""
@@ -24,7 +26,8 @@ class Policy:
     """The site's decisions, as the flows need them.
 
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
-    `places` maps place ids to names. `url` is where responders find the console.
+    `places` maps place ids to names, `positions` those that say where they are.
+    `url` is where responders find the console.
     """
 
     site: str
@@ -34,6 +37,7 @@ class Policy:
     url: str
     status: CapStatus = CapStatus.ACTUAL
     places: Mapping[str, str] = field(default_factory=dict[str, str])
+    positions: Mapping[str, Position] = field(default_factory=dict[str, Position])
     keep_pictures_days: int = 30
     keep_alarms_days: int = 400
     causes: Causes = field(default_factory=Causes)

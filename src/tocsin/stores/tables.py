@@ -23,10 +23,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.alarm import Alarm, AlarmId, AlarmState, Silence
-from tocsin.core.dispatch import Page, PageId, PageState, ResponderId
+from tocsin.core.dispatch import Page, PageId, PageState
 from tocsin.core.hazards import HazardCode, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId
+from tocsin.core.roster import ResponderId
 from tocsin.core.triage import Ruling
 from tocsin.flows.policy import MAX_RETRY
 from tocsin.ports_store import ClaimedPage, EdgeReceipt, NumberedEntry

@@ -11,24 +11,11 @@ import pytest
 from tests.unit.core.making import CATALOGUE, NOON, an_alarm, an_edge
 
 from tocsin.core.alarm import AlarmId, AlarmState
-from tocsin.core.dispatch import (
-    ALARM_PLAN,
-    TROUBLE_PLAN,
-    Contact,
-    DispatchPlan,
-    Escalation,
-    EscalationPlan,
-    EscalationStep,
-    PageState,
-    Responder,
-    ResponderId,
-    Roster,
-    Shift,
-    Who,
-    plan_step,
-)
+from tocsin.core.dispatch import DispatchPlan, PageState, plan_step
 from tocsin.core.errors import ConfigError
 from tocsin.core.hazards import Signal
+from tocsin.core.plans import ALARM_PLAN, TROUBLE_PLAN, Escalation, EscalationPlan, EscalationStep, Who
+from tocsin.core.roster import Contact, Responder, ResponderId, Roster, Shift
 
 LISBON = ZoneInfo("Europe/Lisbon")
 NEW_YORK = ZoneInfo("America/New_York")

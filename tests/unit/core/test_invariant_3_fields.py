@@ -10,9 +10,10 @@ import pytest
 
 import tocsin.core
 from tocsin.core.alarm import Condition
-from tocsin.core.dispatch import Page, Responder
+from tocsin.core.dispatch import Page
 from tocsin.core.observation import Edge, FrameInfo, Observation, Region
 from tocsin.core.persistence import Look
+from tocsin.core.roster import Responder
 
 
 def _dataclasses() -> list[type]:
@@ -54,6 +55,7 @@ ALLOWED = {
     ("Mount", "height_m"): "the camera's over the ground",
     ("Offer", "name"): "the stream's at its camera: main, sub",
     ("Page", "responder_name"): "staff account: who is called",
+    ("Responder", "account"): "staff account: the user name under which they sign in",
     ("Responder", "name"): "staff account: who is called",
     ("Stream", "height_px"): "the picture's",
     ("Watcher", "name"): "the machine's",

@@ -10,10 +10,12 @@ import pytest
 from tests.unit.core.making import CATALOGUE, NOON, a_silence, after, an_alarm, an_edge
 
 from tocsin.core.alarm import AlarmId, AlarmState
-from tocsin.core.dispatch import Contact, Escalation, Page, PageId, PageState, Responder, ResponderId, Roster
+from tocsin.core.dispatch import Page, PageId, PageState
 from tocsin.core.hazards import Catalogue, HazardOverride, Priority, Signal
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CameraId, CapStatus, EdgeId, PlaceId, SourceKind
+from tocsin.core.plans import Escalation
+from tocsin.core.roster import Contact, Responder, ResponderId, Roster
 from tocsin.core.sight import CameraHealth, Heartbeat, Looking, Sight, Watcher
 from tocsin.flows.policy import Policy
 from tocsin.ports_store import NumberedEntry, PictureRecord
