@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
+from tocsin.core.dispatch import PageId, Stage
 from tocsin.core.errors import ConfigError, PictureError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import FrameInfo, Observation, Region
@@ -184,4 +185,20 @@ class Channel(Protocol):
         Returns only when the other side has accepted it. Raises TemporaryDeliveryError or
         PermanentDeliveryError. Bounded in time by itself.
         """
+        ...
+
+
+class Answers(Protocol):
+    """What comes back over a channel that is spoken to from outside, once its signature was checked."""
+
+    async def reply(self, channel: str, address: str, text: str, now: datetime) -> str:
+        """A responder's reply by text or key; returns what to tell them in one line.
+
+        Raises ForeignReplyError for an address that is no responder's, InvalidInputError for words that say
+        nothing, and IllegalMoveError where there is nothing to acknowledge (any more).
+        """
+        ...
+
+    async def receipt(self, page_id: PageId, stage: Stage, now: datetime) -> None:
+        """The channel says how far a page has got; a page that is not known, or further, is left alone."""
         ...

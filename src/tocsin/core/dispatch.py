@@ -26,6 +26,19 @@ class PageState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Stage(StrEnum):
+    """How far a page has got, as far as is known; each is more than the one before."""
+
+    SENT = "sent"
+    """The channel's server has accepted it."""
+    DELIVERED = "delivered"
+    """It is on the responder's device."""
+    SEEN = "seen"
+    """The responder has opened it."""
+    ACKNOWLEDGED = "acknowledged"
+    """The responder has said: I have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One message owed to one responder over one channel.

@@ -122,6 +122,12 @@ class NotAllowedError(TocsinError):
     code = "not-allowed"
 
 
+class ForeignReplyError(TocsinError):
+    """A reply from an address or number that is no responder's."""
+
+    code = "foreign-reply"
+
+
 class PictureError(TocsinError):
     """Bytes that are not a picture we accept."""
 
