@@ -98,12 +98,18 @@ class Edges(Protocol):
 class Alarms(Protocol):
     async def open(self) -> Sequence[Alarm]: ...
 
+    async def related(self, edge: Edge) -> Sequence[Alarm]:
+        """The open alarms that this edge may belong to: at its point, from its source or at its place."""
+        ...
+
     async def get(self, alarm_id: AlarmId) -> Alarm | None: ...
 
-    async def next_number(self) -> int: ...
+    async def next_number(self) -> int:
+        """Each time another, in a transaction that decides."""
+        ...
 
     async def put(self, alarm: Alarm) -> None:
-        """Insert or replace."""
+        """Insert or replace; only in a transaction that decides."""
         ...
 
     async def due(self, now: datetime, horizon: datetime, limit: int) -> Sequence[Alarm]:
@@ -318,6 +324,10 @@ class Channels(Protocol):
 
 class Unit(Protocol):
     """One transaction: everything in it is committed together, or nothing is."""
+
+    async def expect(self, edges: Sequence[Edge]) -> None:
+        """Reads at once what deciding on these will ask for, edge by edge."""
+        ...
 
     @property
     def edges(self) -> Edges: ...

@@ -258,6 +258,13 @@ class StoreBusyError(StoreError):
     code = "store-busy"
 
 
+class StoreRefusedError(StoreError):
+    """The database refuses what is in a row; it is of no use to send it again."""
+
+    code = "store-refused"
+    permanent = True
+
+
 class DeliveryError(TocsinError):
     """A page that did not leave."""
 

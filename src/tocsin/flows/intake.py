@@ -29,6 +29,7 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.service import laid_over
 from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
+from tocsin.flows.gather import Gather
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
@@ -37,6 +38,10 @@ from tocsin.ports_store import EdgeReceipt, Store, Unit
 RESEEN_AFTER = timedelta(minutes=10)
 """A person may close an alarm that a camera still sees; if it is still seen this long after, it is
 raised anew: a wrong "it is over" must not be the last word."""
+
+TOGETHER = 64
+"""Edges that one commit takes, at most: enough that a disk's slowest commit keeps none waiting, few enough
+that people's own moves, which wait for it, are not held up."""
 
 _AGAIN = UUID("0b6f4a53-4f0c-5a52-9f4e-0a7f5a1f7f11")
 
@@ -51,13 +56,21 @@ class StaffReport:
     reporter: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    edge: Edge
+    now: datetime
+    watcher: str
+
+
 class Intake:
-    """Takes edges and reports; holds no state of its own."""
+    """Takes edges and reports; holds nothing but those that are just being taken."""
 
     def __init__(self, store: Store, policy: Policy, ring: Ring) -> None:
         self._store = store
         self._policy = policy
         self._ring = ring
+        self._gather = Gather[_Taken, EdgeReceipt](self._take_all, TOGETHER)
 
     async def take(self, edge: Edge, now: datetime, *, watcher: str = "") -> EdgeReceipt:
         """What becomes of the edge; the same for the same edge however often it comes.
@@ -74,21 +87,31 @@ class Intake:
             # PostgreSQL keeps none. A refusal for good: sent again and again, it would hold up all that
             # waits behind it in the watcher's spool.
             raise InvalidEdgeError("a NUL character is in its names", where="edge")
+        return await self._gather.ask(_Taken(edge, now, watcher))
+
+    async def _take_all(self, taken: Sequence[_Taken]) -> Sequence[EdgeReceipt]:
+        """All of them in one commit, one after the other."""
         async with self._store.deciding() as unit:
-            known = await unit.edges.receipt(edge.id)
-            if known is not None:
-                return known
-            edge, timing = _timed(self._as_here(edge), now)
-            out = (await out_of_service(unit, now)).get(edge.source)
-            if out is not None and edge.source_kind is SourceKind.CAMERA:
-                said = f"its camera is out of service until {out.until:%H:%M}Z ({out.by}: {out.reason})"
-                timing = f"{timing}; {said}" if timing else said
-            verdict = triage(edge, await unit.alarms.open(), self._policy.catalogue)
-            alarm = await self._apply(unit, edge, verdict, timing, now)
-            receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
-            late_s = (now - edge.captured_at).total_seconds()
-            await unit.edges.record(edge, receipt, received_at=now, late_s=late_s, watcher=watcher)
+            await unit.expect([one.edge for one in taken])
+            receipts = [await self._take_one(unit, one) for one in taken]
         self._ring()
+        return receipts
+
+    async def _take_one(self, unit: Unit, taken: _Taken) -> EdgeReceipt:
+        now = taken.now
+        known = await unit.edges.receipt(taken.edge.id)
+        if known is not None:
+            return known
+        edge, timing = _timed(self._as_here(taken.edge), now)
+        out = (await out_of_service(unit, now)).get(edge.source)
+        if out is not None and edge.source_kind is SourceKind.CAMERA:
+            said = f"its camera is out of service until {out.until:%H:%M}Z ({out.by}: {out.reason})"
+            timing = f"{timing}; {said}" if timing else said
+        verdict = triage(edge, await unit.alarms.related(edge), self._policy.catalogue)
+        alarm = await self._apply(unit, edge, verdict, timing, now)
+        receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
+        late_s = (now - edge.captured_at).total_seconds()
+        await unit.edges.record(edge, receipt, received_at=now, late_s=late_s, watcher=taken.watcher)
         return receipt
 
     def _as_here(self, edge: Edge) -> Edge:

@@ -9,7 +9,8 @@ What must hold here, beside the invariants of the architecture page:
 5. Times are microseconds since 1970 in UTC: the same bytes and order in both databases.
 6. A camera's zones change by one version at a time; a row is never deleted, so no version comes twice. Its
    calibration does the same.
-7. Secrets (tokens of watchers, sessions, links) are kept only as hashes.
+7. Alarms are written only by a transaction that decides; what it writes bears its revision, which only grows.
+8. Secrets (tokens of watchers, sessions, links) are kept only as hashes.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ alarms = Table(
     Column("round", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("next_step_at", Instant),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
 )
+Index("alarms_revision", alarms.c.revision)
 Index(
     "alarms_open",
     alarms.c.number,
@@ -109,6 +112,15 @@ Index(
     postgresql_where=alarms.c.next_step_at.is_not(None),
 )
 Index("alarms_closed", alarms.c.closed_at)
+
+ALARMS_REVISION = "alarms"
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
 
 pages = Table(
     "pages",

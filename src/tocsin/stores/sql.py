@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
+from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError, StoreRefusedError
+from tocsin.core.observation import Edge
 from tocsin.ports_store import Unit
 from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores.mirror import OpenAlarms
+from tocsin.stores.pending import Pending
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -41,11 +44,12 @@ _BUSY_STATES = frozenset({"55P03", "40P01"})
 class SqlUnit:
     """One transaction; see `ports.Unit`."""
 
-    def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
-        self.edges = tables.SqlEdges(connection)
-        self.alarms = tables.SqlAlarms(connection)
-        self.pages = tables.SqlPages(connection)
-        self.journal = tables.SqlJournal(connection)
+    def __init__(self, connection: AsyncConnection, mirror: OpenAlarms | None, *, writes: bool) -> None:
+        self.pending = Pending(connection)
+        self.edges = tables.SqlEdges(connection, self.pending)
+        self.alarms = tables.SqlAlarms(connection, self.pending, mirror)
+        self.pages = tables.SqlPages(connection, self.pending)
+        self.journal = tables.SqlJournal(connection, self.pending)
         self.silences = tables_house.SqlSilences(connection)
         self.pictures = tables_house.SqlPictureIndex(connection)
         self.watchers = tables_house.SqlWatchers(connection)
@@ -54,6 +58,11 @@ class SqlUnit:
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
+
+    async def expect(self, edges: Sequence[Edge]) -> None:
+        await self.edges.foresee([edge.id for edge in edges])
+        await self.silences.foresee([edge.point for edge in edges])
+        await self.service.foresee()
 
 
 class SqlStore:
@@ -65,8 +74,9 @@ class SqlStore:
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = _engine(self._url)
         # One writer at a time within this process: queueing here is fair and cheap, queueing in
-        # SQLite's busy handler is neither.
+        # SQLite's busy handler is neither. On PostgreSQL only for those who decide: the mirror is theirs.
         self._writer = asyncio.Lock()
+        self._mirror = OpenAlarms()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -83,17 +93,26 @@ class SqlStore:
 
     @asynccontextmanager
     async def _transaction(self, *, write: bool, lock: bool) -> AsyncGenerator[Unit]:
-        queue = self._writer if write and self._sqlite else nullcontext()
+        queue = self._writer if lock or (write and self._sqlite) else nullcontext()
         async with queue:
             try:
                 async with self._engine.connect() as connection:
                     await connection.execution_options(tocsin_write=write)
+                    unit = SqlUnit(connection, self._mirror if lock else None, writes=write)
                     async with connection.begin():
                         if lock and not self._sqlite:
                             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_DECIDING_LOCK})"))
-                        yield SqlUnit(connection, writes=write)
-            except (DBAPIError, PoolTimeoutError, OSError) as error:
-                raise explained(error, self._url) from error
+                        yield unit
+                        await unit.pending.flush()
+                if lock and unit.pending.revision is not None:
+                    self._mirror.revision = unit.pending.revision
+            except BaseException as error:
+                if lock:
+                    # It may hold what was never committed; and of a commit that failed nobody knows.
+                    self._mirror.forget()
+                if isinstance(error, DBAPIError | PoolTimeoutError | OSError):
+                    raise explained(error, self._url) from error
+                raise
 
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreError, or ConfigError for a newer database."""
@@ -208,6 +227,8 @@ def explained(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
         return StoreFullError(
             "the disk is full", where=where, hint="free space; watchers keep their edges meanwhile"
         )
+    if isinstance(error, DataError | IntegrityError):
+        return StoreRefusedError(said.splitlines()[0] if said else type(error).__name__, where=where)
     if isinstance(error, OSError) or getattr(error, "connection_invalidated", False):
         return StoreError(
             "it cannot be reached", where=where, hint="is the server running, and the address right?"

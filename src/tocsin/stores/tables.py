@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Table,
     and_,
     case,
     delete,
@@ -19,7 +19,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.alarm import Alarm, AlarmId, AlarmState, Silence
@@ -32,9 +31,10 @@ from tocsin.core.triage import Ruling
 from tocsin.flows.policy import MAX_RETRY
 from tocsin.ports_store import ClaimedPage, EdgeReceipt, NumberedEntry
 from tocsin.stores import schema
+from tocsin.stores.mirror import OpenAlarms
+from tocsin.stores.pending import Pending, Row
+from tocsin.stores.statements import upsert
 from tocsin.wire import conditions_codec, edge_codec, silence_codec
-
-Values = Mapping[str, Any]
 
 ACTOR_CHARS = 200
 """PostgreSQL refuses what is longer than its column; SQLite does not look."""
@@ -43,69 +43,33 @@ _IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
 # Written out, not bound: a planner uses the partial index only if it sees the same literal.
 
 
-async def insert_new(connection: AsyncConnection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert those whose primary key is not there yet."""
-    if rows:
-        await connection.execute(_insert(connection, table).on_conflict_do_nothing(), [dict(r) for r in rows])
-
-
-async def insert_if_new(connection: AsyncConnection, table: Table, row: Values) -> bool:
-    """Insert unless its primary key is there; whether it was inserted."""
-    result = await connection.execute(_insert(connection, table).values(dict(row)).on_conflict_do_nothing())
-    return result.rowcount == 1
-
-
-async def put_version(connection: AsyncConnection, table: Table, row: Values) -> bool:
-    """Puts a camera's next version, in one statement that names the one before: of two who save at once, one
-    is told by a False."""
-    if row["version"] == 1:
-        return await insert_if_new(connection, table, row)
-    values = {name: value for name, value in row.items() if name not in ("watcher", "camera")}
-    result = await connection.execute(
-        update(table)
-        .where(
-            table.c.watcher == row["watcher"],
-            table.c.camera == row["camera"],
-            table.c.version == row["version"] - 1,
-        )
-        .values(**values)
-    )
-    return result.rowcount == 1
-
-
-async def upsert(connection: AsyncConnection, table: Table, row: Values) -> None:
-    """Insert, or replace the row of that primary key in the columns given."""
-    keys = [column.name for column in table.primary_key]
-    statement = _insert(connection, table).values(dict(row))
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=keys, set_={name: statement.excluded[name] for name in row if name not in keys}
-        )
-    )
-
-
-def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    # Both dialects speak the same ON CONFLICT; SQLAlchemy only keeps their classes apart.
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-
-
 class SqlEdges:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, pending: Pending) -> None:
         self._connection = connection
+        self._pending = pending
+        self._foreseen: dict[EdgeId, EdgeReceipt | None] = {}
+
+    async def foresee(self, edge_ids: Sequence[EdgeId]) -> None:
+        """Reads at once what became of these, if they were taken before."""
+        table = schema.edges
+        rows = await self._connection.execute(
+            select(table.c.id, table.c.alarm_id, table.c.ruling, table.c.reason).where(
+                table.c.id.in_(edge_ids)
+            )
+        )
+        self._foreseen = dict.fromkeys(edge_ids)
+        for row in rows:
+            alarm_id = None if row.alarm_id is None else AlarmId(row.alarm_id)
+            self._foreseen[row.id] = EdgeReceipt(row.id, alarm_id, Ruling(row.ruling), row.reason, True)
 
     async def receipt(self, edge_id: EdgeId) -> EdgeReceipt | None:
-        table = schema.edges
-        row = (
-            await self._connection.execute(
-                select(table.c.alarm_id, table.c.ruling, table.c.reason).where(table.c.id == edge_id)
-            )
-        ).first()
-        if row is None:
-            return None
-        alarm_id = None if row.alarm_id is None else AlarmId(row.alarm_id)
-        return EdgeReceipt(edge_id, alarm_id, Ruling(row.ruling), row.reason, repeated=True)
+        if edge_id not in self._foreseen:
+            await self._pending.flush()
+            await self.foresee([edge_id])
+        return self._foreseen[edge_id]
 
     async def of(self, alarm_ids: Sequence[AlarmId]) -> Sequence[tuple[AlarmId, Edge]]:
+        await self._pending.flush()
         table = schema.edges
         rows = await self._connection.execute(
             select(table.c.alarm_id, table.c.body)
@@ -117,26 +81,25 @@ class SqlEdges:
     async def record(
         self, edge: Edge, receipt: EdgeReceipt, *, received_at: datetime, late_s: float, watcher: str
     ) -> None:
-        await self._connection.execute(
-            schema.edges.insert().values(
-                id=edge.id,
-                kind=edge.kind.value,
-                hazard=edge.hazard,
-                source=f"{edge.source_kind}:{edge.source}",
-                place=edge.place,
-                captured_at=edge.captured_at,
-                received_at=received_at,
-                late_s=late_s,
-                watcher=watcher,
-                body=edge_codec.dump(edge),
-                alarm_id=receipt.alarm_id,
-                ruling=receipt.ruling.value,
-                reason=receipt.reason,
-            )
-        )
+        self._pending.edges[edge.id] = {
+            "id": edge.id,
+            "kind": edge.kind.value,
+            "hazard": edge.hazard,
+            "source": f"{edge.source_kind}:{edge.source}",
+            "place": edge.place,
+            "captured_at": edge.captured_at,
+            "received_at": received_at,
+            "late_s": late_s,
+            "watcher": watcher,
+            "body": edge_codec.dump(edge),
+            "alarm_id": receipt.alarm_id,
+            "ruling": receipt.ruling.value,
+            "reason": receipt.reason,
+        }
+        self._foreseen[edge.id] = replace(receipt, repeated=True)
 
 
-def _alarm_row(alarm: Alarm) -> Values:
+def _alarm_row(alarm: Alarm) -> Row:
     return {
         "id": alarm.id,
         "number": alarm.number,
@@ -190,10 +153,47 @@ def _alarm(row: Any) -> Alarm:
 
 
 class SqlAlarms:
-    def __init__(self, connection: AsyncConnection) -> None:
+    """With a mirror, which only a transaction that decides has, open alarms are read from it."""
+
+    def __init__(self, connection: AsyncConnection, pending: Pending, mirror: OpenAlarms | None) -> None:
         self._connection = connection
+        self._pending = pending
+        self._mirror = mirror
+        self._fresh = False
+        self._last_number: int | None = None
+
+    async def _open_now(self) -> OpenAlarms | None:
+        """The mirror, with what others have changed since; once, for nobody changes it while we decide."""
+        if self._mirror is None or self._fresh:
+            return self._mirror
+        table = schema.alarms
+        known = self._mirror.revision
+        # Asked for first: a change between the two statements, were there one, would then be read twice.
+        revision = await self._connection.scalar(
+            select(schema.revisions.c.value).where(schema.revisions.c.name == schema.ALARMS_REVISION)
+        )
+        if known is None or known != revision:
+            changed = table.c.closed_at.is_(None) if known is None else table.c.revision > known
+            for row in await self._connection.execute(select(table).where(changed)):
+                self._mirror.put(_alarm(row))
+        self._mirror.revision = revision
+        self._fresh = True
+        return self._mirror
+
+    async def related(self, edge: Edge) -> Sequence[Alarm]:
+        mirror = await self._open_now()
+        if mirror is None:
+            await self._pending.flush()
+            mirror = OpenAlarms()
+            for alarm in await self.open():
+                mirror.put(alarm)
+        return mirror.related(point=edge.point, source=edge.source, place=edge.place)
 
     async def open(self) -> Sequence[Alarm]:
+        mirror = await self._open_now()
+        if mirror is not None:
+            return mirror.all()
+        await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(
             select(table).where(table.c.closed_at.is_(None)).order_by(table.c.number)
@@ -201,22 +201,32 @@ class SqlAlarms:
         return [_alarm(row) for row in rows]
 
     async def get(self, alarm_id: AlarmId) -> Alarm | None:
-        found = await self.many([alarm_id])
-        return found.get(alarm_id)
+        mirror = await self._open_now()
+        known = None if mirror is None else mirror.get(alarm_id)
+        return known or (await self.many([alarm_id])).get(alarm_id)
 
     async def many(self, alarm_ids: Sequence[AlarmId]) -> dict[AlarmId, Alarm]:
+        await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
         return {AlarmId(row.id): _alarm(row) for row in rows}
 
     async def next_number(self) -> int:
-        last = await self._connection.scalar(select(func.max(schema.alarms.c.number)))
-        return (last or 0) + 1
+        last = self._last_number
+        if last is None or self._mirror is None:
+            await self._pending.flush()
+            last = await self._connection.scalar(select(func.max(schema.alarms.c.number))) or 0
+        self._last_number = last + 1
+        return self._last_number
 
     async def put(self, alarm: Alarm) -> None:
-        await upsert(self._connection, schema.alarms, _alarm_row(alarm))
+        mirror = await self._open_now()
+        if mirror is not None:
+            mirror.put(alarm)
+        self._pending.alarms[alarm.id] = _alarm_row(alarm)
 
     async def due(self, now: datetime, horizon: datetime, limit: int) -> Sequence[Alarm]:
+        await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(
             select(table)
@@ -227,6 +237,7 @@ class SqlAlarms:
         return [_alarm(row) for row in rows]
 
     async def past(self, before_number: int | None, limit: int) -> Sequence[Alarm]:
+        await self._pending.flush()
         table = schema.alarms
         query = select(table).where(table.c.closed_at.is_not(None))
         if before_number is not None:
@@ -235,6 +246,7 @@ class SqlAlarms:
         return [_alarm(row) for row in rows]
 
     async def resolved(self, since: datetime, after_number: int, limit: int) -> Sequence[Alarm]:
+        await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(
             select(table)
@@ -245,6 +257,7 @@ class SqlAlarms:
         return [_alarm(row) for row in rows]
 
     async def end(self, before: datetime, limit: int) -> int:
+        await self._pending.flush()
         table = schema.alarms
         ids = [
             row.id
@@ -265,7 +278,7 @@ class SqlAlarms:
         return len(ids)
 
 
-def _page_row(page: Page) -> Values:
+def _page_row(page: Page) -> Row:
     return {
         "id": page.id,
         "alarm_id": page.alarm_id,
@@ -305,13 +318,15 @@ def _page(row: Any) -> Page:
 
 
 class SqlPages:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, pending: Pending) -> None:
         self._connection = connection
+        self._pending = pending
 
     async def add(self, pages: Sequence[Page]) -> None:
-        await insert_new(self._connection, schema.pages, [_page_row(page) for page in pages])
+        self._pending.pages += [_page_row(page) for page in pages]
 
     async def claim(self, now: datetime, lease_until: datetime, limit: int) -> Sequence[ClaimedPage]:
+        await self._pending.flush()
         table = schema.pages
         # A lease later than the one we would take now was taken before the clock went back: it is void.
         free: ColumnElement[bool] = or_(
@@ -336,13 +351,17 @@ class SqlPages:
             .where(table.c.id.in_([row.id for row in rows]))
             .values(lease_until=lease_until, attempts=table.c.attempts + 1)
         )
-        found = await SqlAlarms(self._connection).many([AlarmId(row.alarm_id) for row in rows])
+        found = await SqlAlarms(self._connection, self._pending, None).many(
+            [AlarmId(row.alarm_id) for row in rows]
+        )
         return [ClaimedPage(_page(row), found[AlarmId(row.alarm_id)]) for row in rows]
 
     async def put(self, page: Page) -> None:
+        await self._pending.flush()
         await upsert(self._connection, schema.pages, _page_row(page))
 
     async def cancel(self, alarm_id: AlarmId, now: datetime, why: str) -> int:
+        await self._pending.flush()
         table = schema.pages
         result = await self._connection.execute(
             update(table)
@@ -352,6 +371,7 @@ class SqlPages:
         return result.rowcount
 
     async def of(self, alarm_id: AlarmId) -> Sequence[Page]:
+        await self._pending.flush()
         table = schema.pages
         rows = await self._connection.execute(
             select(table)
@@ -361,38 +381,37 @@ class SqlPages:
         return [_page(row) for row in rows]
 
     async def next_run_at(self) -> datetime | None:
+        await self._pending.flush()
         table = schema.pages
         at_once = literal(schema.EPOCH, schema.Instant)
         run_at = case((table.c.attempts == 0, at_once), else_=table.c.run_at)
         return await self._connection.scalar(select(func.min(run_at, type_=schema.Instant)).where(_IS_DUE))
 
     async def backlog(self) -> tuple[int, datetime | None]:
+        await self._pending.flush()
         earliest = func.min(schema.pages.c.run_at, type_=schema.Instant)
         count, run_at = (await self._connection.execute(select(func.count(), earliest).where(_IS_DUE))).one()
         return count, run_at
 
 
 class SqlJournal:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, pending: Pending) -> None:
         self._connection = connection
+        self._pending = pending
 
     async def write(self, *entries: JournalEntry) -> None:
-        if entries:
-            await self._connection.execute(
-                schema.journal.insert(),
-                [
-                    {
-                        "at": e.at,
-                        "entry": e.entry.value,
-                        "alarm_id": e.alarm_id,
-                        # An edge's source may be as long as the column, and its kind comes before it.
-                        "actor": e.actor[:ACTOR_CHARS],
-                        "reason": e.reason,
-                        "detail": e.detail,
-                    }
-                    for e in entries
-                ],
-            )
+        self._pending.journal += [
+            {
+                "at": e.at,
+                "entry": e.entry.value,
+                "alarm_id": e.alarm_id,
+                # An edge's source may be as long as the column, and its kind comes before it.
+                "actor": e.actor[:ACTOR_CHARS],
+                "reason": e.reason,
+                "detail": e.detail,
+            }
+            for e in entries
+        ]
 
     async def of(self, alarm_id: AlarmId) -> Sequence[NumberedEntry]:
         table = schema.journal
@@ -405,9 +424,11 @@ class SqlJournal:
         )
 
     async def last_number(self) -> int:
+        await self._pending.flush()
         return await self._connection.scalar(select(func.max(schema.journal.c.number))) or 0
 
     async def _read(self, query: Any) -> Sequence[NumberedEntry]:
+        await self._pending.flush()
         rows = await self._connection.execute(query)
         return [
             NumberedEntry(

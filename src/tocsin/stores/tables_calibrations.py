@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.ports_store import SavedCalibration
 from tocsin.stores import schema
-from tocsin.stores.tables import put_version
+from tocsin.stores.statements import put_version
 from tocsin.wire import calibration_codec
 
 

@@ -14,23 +14,32 @@ from tocsin.core.observation import EdgeId
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.ports_store import Account, ChannelHealth, PictureRecord
 from tocsin.stores import schema
-from tocsin.stores.tables import insert_new, upsert
+from tocsin.stores.statements import insert_new, upsert
 from tocsin.wire import heartbeat_codec, silence_codec
 
 
 class SqlSilences:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._foreseen: dict[str, Silence | None] = {}
+
+    async def foresee(self, points: Sequence[str]) -> None:
+        """Reads at once what lies on these points."""
+        table = schema.silences
+        rows = await self._connection.execute(
+            select(table.c.point, table.c.body).where(table.c.point.in_(points))
+        )
+        self._foreseen = dict.fromkeys(points)
+        self._foreseen |= {row.point: silence_codec.load(row.body) for row in rows}
 
     async def active(self, point: str, now: datetime) -> Silence | None:
-        table = schema.silences
-        body = await self._connection.scalar(
-            select(table.c.body).where(table.c.point == point, table.c.until > now)
-        )
-        silence = None if body is None else silence_codec.load(body)
+        if point not in self._foreseen:
+            await self.foresee([point])
+        silence = self._foreseen[point]
         return silence if silence is not None and silence.active(now) else None
 
     async def put(self, point: str, silence: Silence) -> None:
+        self._foreseen[point] = silence
         await upsert(
             self._connection,
             schema.silences,
@@ -46,9 +55,11 @@ class SqlSilences:
         return [(point, silence) for point, silence in read if silence is not None and silence.active(now)]
 
     async def drop(self, points: Sequence[str]) -> None:
+        self._foreseen |= dict.fromkeys(points)
         await self._connection.execute(delete(schema.silences).where(schema.silences.c.point.in_(points)))
 
     async def drop_expired(self, now: datetime) -> None:
+        self._foreseen = {}
         await self._connection.execute(delete(schema.silences).where(schema.silences.c.until <= now))
 
 

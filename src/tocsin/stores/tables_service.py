@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.service import OutOfService
 from tocsin.stores import schema
-from tocsin.stores.tables import upsert
+from tocsin.stores.statements import upsert
 
 
 def _named(source: str) -> ColumnElement[bool]:
@@ -28,18 +28,28 @@ def _out(row: Any) -> OutOfService:
 class SqlServiceBook:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._foreseen: list[OutOfService] | None = None
+
+    async def foresee(self) -> None:
+        """Reads them all, a row or two, for as long as this transaction changes none."""
+        self._foreseen = list(await self.all())
 
     async def get(self, source: str) -> OutOfService | None:
+        if self._foreseen is not None:
+            return next((one for one in self._foreseen if one.source == source), None)
         rows = await self._connection.execute(select(schema.service).where(_named(source)))
         row = rows.first()
         return None if row is None else _out(row)
 
     async def all(self) -> Sequence[OutOfService]:
+        if self._foreseen is not None:
+            return self._foreseen
         table = schema.service
         rows = await self._connection.execute(select(table).order_by(table.c.watcher, table.c.camera))
         return [_out(row) for row in rows]
 
     async def put(self, out: OutOfService) -> None:
+        self._foreseen = None
         await upsert(
             self._connection,
             schema.service,
@@ -55,4 +65,5 @@ class SqlServiceBook:
         )
 
     async def drop(self, source: str) -> None:
+        self._foreseen = None
         await self._connection.execute(delete(schema.service).where(_named(source)))
