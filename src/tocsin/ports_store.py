@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,6 +103,10 @@ class Alarms(Protocol):
         ...
 
     async def get(self, alarm_id: AlarmId) -> Alarm | None: ...
+
+    async def some(self, alarm_ids: Sequence[AlarmId]) -> Mapping[AlarmId, Alarm]:
+        """Those of them that there are."""
+        ...
 
     async def next_number(self) -> int:
         """Each time another, in a transaction that decides."""

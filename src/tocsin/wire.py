@@ -42,6 +42,7 @@ class Codec(Generic[T]):
 
 
 edge_codec: Codec[Edge] = Codec(Edge, "edge")
+edges_codec: Codec[tuple[Edge, ...]] = Codec(tuple[Edge, ...], "edges")
 heartbeat_codec: Codec[Heartbeat] = Codec(Heartbeat, "heartbeat")
 conditions_codec: Codec[tuple[Condition, ...]] = Codec(tuple[Condition, ...], "conditions")
 silence_codec: Codec[Silence | None] = Codec(Silence | None, "silence")

@@ -273,7 +273,7 @@ def _constants(file: str, function: str, position: int) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse((SOURCE / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
-            argument = node.args[position]
+            argument = node.args[position] if position < len(node.args) else None
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 found.add(argument.value)
     return found

@@ -20,9 +20,10 @@ from tests.support.running import (
     sharp_picture,
 )
 
-from tocsin.core.observation import EdgeKind, Region, SourceKind
+from tocsin.core.observation import Edge, EdgeKind, Region, SourceKind
 from tocsin.core.sight import CameraHealth, Heartbeat, Sight
 from tocsin.redact import MOSAIC_COLUMNS, redact
+from tocsin.web.api import MAX_EDGES
 from tocsin.web.app import MAX_BODY
 from tocsin.wire import edge_codec, heartbeat_codec
 
@@ -57,6 +58,7 @@ def _told(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 WATCHER_ROUTES = [
     ("POST", "/api/v1/edges"),
+    ("POST", "/api/v1/edges/batch"),
     ("PUT", "/api/v1/edges/e1/pictures/0?role=at&at=2026-03-02T12:00:00Z"),
     ("POST", "/api/v1/heartbeat"),
 ]
@@ -165,6 +167,34 @@ def test_a_watcher_cannot_speak_for_staff(watcher: httpx.Client) -> None:
 
 def test_a_watcher_cannot_see_what_only_staff_can(watcher: httpx.Client) -> None:
     _told(post_edge(watcher, an_edge("medical")), 403, "not-allowed")
+
+
+def _array(*edges: Edge) -> str:
+    return f"[{','.join(edge_codec.dump(edge) for edge in edges)}]"
+
+
+def test_a_batch_takes_each_edge_by_itself(watcher: httpx.Client, staff: httpx.Client) -> None:
+    first, second = (an_edge(source=f"cam-b{n}", place=f"batch-{n}") for n in range(2))
+    foreign = an_edge("crowd")
+    by_staff = an_edge("medical")
+    answer = watcher.post("/api/v1/edges/batch", content=_array(first, foreign, by_staff, second, first))
+    assert answer.status_code == 200
+    taken = answer.json()["taken"]
+    assert [one["edge_id"] for one in taken] == [first.id, foreign.id, by_staff.id, second.id, first.id]
+    assert [one.get("ruling") for one in taken] == ["new", None, None, "new", "new"]
+    assert taken[4]["repeated"]
+    assert [taken[n]["error"]["code"] for n in (1, 2)] == ["unknown-hazard", "not-allowed"]
+    assert taken[1]["error"]["permanent"]
+    for one in (taken[0], taken[3]):
+        assert staff.get(f"/alarms/{one['alarm_id']}").status_code == 200
+
+
+def test_a_batch_that_is_none_or_too_large_is_refused_whole(watcher: httpx.Client) -> None:
+    for body in ("{}", "[", "[{}]", _array(an_edge(source="cam-c"))[:-1]):
+        _told(watcher.post("/api/v1/edges/batch", content=body), 422, "invalid-edge")
+    many = _array(*(an_edge(source=f"cam-{n}") for n in range(MAX_EDGES + 1)))
+    assert "at most" in _told(watcher.post("/api/v1/edges/batch", content=many), 422, "invalid-edge")["hint"]
+    assert watcher.post("/api/v1/edges/batch", content="[]").json() == {"taken": []}
 
 
 def test_the_idempotency_key_is_the_edges_own(watcher: httpx.Client) -> None:

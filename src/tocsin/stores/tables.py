@@ -203,21 +203,22 @@ class SqlAlarms:
     async def get(self, alarm_id: AlarmId) -> Alarm | None:
         mirror = await self._open_now()
         known = None if mirror is None else mirror.get(alarm_id)
-        return known or (await self.many([alarm_id])).get(alarm_id)
+        return known or (await self.some([alarm_id])).get(alarm_id)
 
-    async def many(self, alarm_ids: Sequence[AlarmId]) -> dict[AlarmId, Alarm]:
+    async def some(self, alarm_ids: Sequence[AlarmId]) -> dict[AlarmId, Alarm]:
         await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
         return {AlarmId(row.id): _alarm(row) for row in rows}
 
     async def next_number(self) -> int:
-        last = self._last_number
-        if last is None or self._mirror is None:
+        if self._last_number is None or self._mirror is None:
             await self._pending.flush()
-            last = await self._connection.scalar(select(func.max(schema.alarms.c.number))) or 0
-        self._last_number = last + 1
-        return self._last_number
+            highest = await self._connection.scalar(select(func.max(schema.alarms.c.number)))
+            self._last_number = int(highest or 0)
+        number = self._last_number + 1
+        self._last_number = number
+        return number
 
     async def put(self, alarm: Alarm) -> None:
         mirror = await self._open_now()
@@ -351,7 +352,7 @@ class SqlPages:
             .where(table.c.id.in_([row.id for row in rows]))
             .values(lease_until=lease_until, attempts=table.c.attempts + 1)
         )
-        found = await SqlAlarms(self._connection, self._pending, None).many(
+        found = await SqlAlarms(self._connection, self._pending, None).some(
             [AlarmId(row.alarm_id) for row in rows]
         )
         return [ClaimedPage(_page(row), found[AlarmId(row.alarm_id)]) for row in rows]

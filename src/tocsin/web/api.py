@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,13 +16,15 @@ from tocsin.core.errors import InvalidEdgeError, NotAllowedError, TocsinError
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, Region, SourceKind
 from tocsin.core.sight import Heartbeat
 from tocsin.ports_store import EdgeReceipt
-from tocsin.web.auth import WatcherDep
+from tocsin.web.auth import WatcherDep, told
 from tocsin.web.house import HouseDep
-from tocsin.wire import edge_codec, heartbeat_codec
+from tocsin.wire import edge_codec, edges_codec, heartbeat_codec
 
 log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1")
+
+MAX_EDGES = 500
 
 _NO_LOOKS: Mapping[str, tuple[str, str]] = {
     "camera-silent": ("no picture of it could be analysed", "its pictures are analysed again"),
@@ -53,6 +56,27 @@ async def take_edge(request: Request, house: HouseDep, watcher: WatcherDep) -> J
         raise InvalidEdgeError("Idempotency-Key is not the edge's id", where=f"edge {edge.id}")
     receipt = await house.intake.take(edge, house.clock.now(), watcher=watcher.name)
     return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201)
+
+
+@router.post("/edges/batch")
+async def take_edges(request: Request, house: HouseDep, watcher: WatcherDep) -> dict[str, Any]:
+    """Takes many edges, each by itself: one that is refused costs the others nothing.
+
+    `taken` has an answer for each, in order: its receipt, or the error that a single one would be told. With
+    an error that is not permanent the edge must be sent again. All that are taken are committed.
+    """
+    edges = edges_codec.load(await request.body())
+    if len(edges) > MAX_EDGES:
+        raise InvalidEdgeError(f"{len(edges)} edges in one batch", where="edges", hint=f"at most {MAX_EDGES}")
+    now = house.clock.now()
+
+    async def take(edge: Edge) -> dict[str, Any]:
+        try:
+            return _receipt(await house.intake.take(_of(watcher.name, edge), now, watcher=watcher.name))
+        except TocsinError as error:
+            return {"edge_id": edge.id, "error": told(error)}
+
+    return {"taken": await asyncio.gather(*(take(edge) for edge in edges))}
 
 
 @router.put("/edges/{edge_id}/pictures/{index}")

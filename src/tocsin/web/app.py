@@ -48,6 +48,7 @@ from tocsin.web.auth import (
     SignInThrottle,
     TooManyTriesError,
     UnauthorizedError,
+    told,
     wants_json,
 )
 from tocsin.web.house import House
@@ -134,7 +135,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     @app.exception_handler(TocsinError)
     async def on_tocsin_error(request: Request, error: TocsinError) -> Response:
         status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
-        return _answer(request, status, error.code, error.what, error.where, error.hint, error.permanent)
+        return _answer(request, status, **told(error))
 
     @app.exception_handler(SignInNeededError)
     async def on_sign_in_needed(request: Request, error: SignInNeededError) -> Response:

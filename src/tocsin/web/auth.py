@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Depends, Request, Response
@@ -84,7 +84,8 @@ User = Annotated[str, Depends(_user)]
 
 async def _watcher(request: Request, house: HouseDep) -> Watcher:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    watcher = await house.tokens.check(token.strip()) if scheme.lower() == "bearer" and token else None
+    given = token.strip() if scheme.lower() == "bearer" else ""
+    watcher = await house.tokens.check(given, house.clock.now()) if given else None
     if watcher is None:
         raise UnauthorizedError(
             "this watcher token is not known here",
@@ -123,6 +124,17 @@ def require_same_origin(request: Request) -> None:
 def wants_json(request: Request) -> bool:
     accept = request.headers.get("accept", "")
     return "application/json" in accept or request.url.path.startswith("/api/")
+
+
+def told(error: TocsinError) -> dict[str, Any]:
+    """An error as every answer in JSON tells it."""
+    return {
+        "code": error.code,
+        "what": error.what,
+        "where": error.where,
+        "hint": error.hint,
+        "permanent": error.permanent,
+    }
 
 
 def safe_next(target: str) -> str:

@@ -31,8 +31,8 @@ class Board:
     async def some(self, alarm_ids: Sequence[AlarmId], now: datetime) -> list[AlarmView]:
         """These alarms, open or closed, without their time lines."""
         async with self._store.reading() as unit:
-            found = [await unit.alarms.get(alarm_id) for alarm_id in alarm_ids]
-            return await self._views(unit, [alarm for alarm in found if alarm is not None], now)
+            found = await unit.alarms.some(alarm_ids)
+            return await self._views(unit, [found[one] for one in alarm_ids if one in found], now)
 
     async def past(self, before_number: int | None, limit: int, now: datetime) -> list[AlarmView]:
         async with self._store.reading() as unit:

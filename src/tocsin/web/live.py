@@ -25,6 +25,7 @@ BEAT_S = 5.0
 CAMERAS_S = 2.0
 POLL_S = 1.0
 """The journal is read this often even if nobody rings: another process may have written."""
+TOGETHER_S = 0.03
 OVERLAP = 100
 """Numbers read again each time: PostgreSQL may commit a smaller number after a larger one."""
 STREAM_LASTS_S = 600.0
@@ -64,6 +65,8 @@ class Live:
                 await asyncio.wait_for(self._bell.wait(), POLL_S)
             self._bell.clear()
             await self._tell_alarms()
+            # What comes in quick succession is told together: nobody sees the difference.
+            await asyncio.sleep(TOGETHER_S)
             now_s = self._clock.monotonic_s()
             if now_s >= cameras_at:
                 cameras_at = now_s + CAMERAS_S
