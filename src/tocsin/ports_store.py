@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from typing import Protocol
 from tocsin.core.alarm import Alarm, AlarmId, Silence
 from tocsin.core.clicks import Calibration
 from tocsin.core.dispatch import Page
+from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId
 from tocsin.core.service import OutOfService
@@ -96,7 +97,13 @@ class Edges(Protocol):
 
 
 class Alarms(Protocol):
-    async def open(self) -> Sequence[Alarm]: ...
+    async def open(self, hazards: Collection[HazardCode] | None = None) -> Sequence[Alarm]:
+        """By number; of these hazards only, if some are named."""
+        ...
+
+    async def silenced(self) -> Sequence[Alarm]:
+        """The open ones on which a silence lies, whether its time is over or not."""
+        ...
 
     async def related(self, edge: Edge) -> Sequence[Alarm]:
         """The open alarms that this edge may belong to: at its point, from its source or at its place."""

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from tests.contract.making import a_page, a_receipt, an_alarm, an_entry
+from tests.contract.making import a_page, a_receipt, a_silence, an_alarm, an_entry
 from tests.support.site import NOON, an_edge
 
 from tocsin.core.alarm import Alarm, AlarmState
 from tocsin.core.errors import StoreRefusedError
+from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge
 from tocsin.stores.sql import SqlStore
 
@@ -141,3 +142,17 @@ async def test_edges_that_are_expected_are_as_if_each_were_asked_for(store: SqlS
         again = await unit.edges.receipt(edges[1].id)
         assert again is not None, "the same edge twice in one batch is taken once"
         assert again.repeated
+
+
+@pytest.mark.parametrize("way", ["deciding", "reading"])
+async def test_open_alarms_of_some_hazards_and_those_that_are_silenced(store: SqlStore, way: str) -> None:
+    smoke = an_alarm(1)
+    flame = replace(an_alarm(2, edge=an_edge("flame")), hazard=HazardCode("flame"))
+    shelved = an_alarm(3, silence=a_silence())
+    closed = an_alarm(4, AlarmState.NORMAL, closed_at=NOON, silence=a_silence())
+    await put(store, smoke, flame, shelved, closed)
+    async with getattr(store, way)() as unit:
+        assert [one.number for one in await unit.alarms.open()] == [1, 2, 3]
+        assert [one.number for one in await unit.alarms.open({HazardCode("smoke")})] == [1, 3]
+        assert await unit.alarms.open(set[HazardCode]()) == []
+        assert [one.number for one in await unit.alarms.silenced()] == [3]

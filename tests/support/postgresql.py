@@ -119,6 +119,12 @@ class Cluster:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        assert self._server is not None
+        return self._server.pid
+
     def url(self, database: str) -> str:
         """As it stands in a site's configuration."""
         return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}"

@@ -138,6 +138,7 @@ class WatcherTokens:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[Watcher, datetime]] = {}
+        self._asking = asyncio.Lock()
 
     async def issue(self, name: str, now: datetime) -> str:
         """A new token for that watcher; an earlier one stops working."""
@@ -166,15 +167,24 @@ class WatcherTokens:
     async def check(self, token: str, now: datetime) -> Watcher | None:
         """Whose token it is; for TOKEN_KNOWN after it was last looked up without asking again."""
         hashed = hash_of(token)
-        watcher, at = self._known.get(hashed, (None, now))
-        if watcher is not None and timedelta(0) <= now - at < TOKEN_KNOWN:
-            return watcher
-        async with self._store.reading() as unit:
-            watcher = await unit.watchers.by_token(hashed)
-        self._known.pop(hashed, None)
-        if watcher is not None:
-            self._known[hashed] = (watcher, now)
+        known = self._fresh(hashed, now)
+        if known is not None:
+            return known
+        # One by one: else all that wait when the time is over would ask for the same.
+        async with self._asking:
+            known = self._fresh(hashed, now)
+            if known is not None:
+                return known
+            async with self._store.reading() as unit:
+                watcher = await unit.watchers.by_token(hashed)
+            self._known.pop(hashed, None)
+            if watcher is not None:
+                self._known[hashed] = (watcher, now)
         return watcher
+
+    def _fresh(self, hashed: str, now: datetime) -> Watcher | None:
+        watcher, at = self._known.get(hashed, (None, now))
+        return watcher if abs(now - at) < TOKEN_KNOWN else None
 
 
 def _check_password(password: str) -> None:

@@ -135,7 +135,7 @@ async def end_expired(unit: Unit, policy: Policy, now: datetime) -> int:
             await unit.journal.write(JournalEntry(now, Entry.IN_SERVICE, None, "tocsin", reason))
             ended += 1
     out = await out_of_service(unit, now)
-    for alarm in await unit.alarms.open():
+    for alarm in await unit.alarms.silenced():
         if alarm.silence is not None and not alarm.silence.active(now):
             await settle(unit, policy, alarm, out, "tocsin", OVER, now)
             ended += 1

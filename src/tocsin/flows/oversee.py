@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from tocsin.core.alarm import Alarm
 from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
@@ -15,7 +14,7 @@ from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Si
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
-from tocsin.ports_store import Pictures, Store
+from tocsin.ports_store import Pictures, Store, Unit
 
 WATCHER_SILENT = HazardCode("watcher-silent")
 DISK_LOW = HazardCode("disk-low")
@@ -64,7 +63,7 @@ class Oversee:
         """A silence that has ended is lifted, a camera whose time out of service is over is back in it: a
         hazard that still stands pages (invariant 8)."""
         async with self._store.reading() as unit:
-            ended = any(a.silence and not a.silence.active(now) for a in await unit.alarms.open())
+            ended = any(a.silence and not a.silence.active(now) for a in await unit.alarms.silenced())
             ended = ended or any(not one.active(now) for one in await unit.service.all())
         if not ended:
             return 0
@@ -79,7 +78,7 @@ class Oversee:
         on_delay = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
-            standing = _standing(await unit.alarms.open(), WATCHER_SILENT)
+            standing = await self._standing(unit, WATCHER_SILENT)
         for watcher in watchers:
             if watcher.heard_at is None:
                 continue  # added, never started: nothing was promised yet
@@ -111,7 +110,7 @@ class Oversee:
         heard_within = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
-            standing = _standing(await unit.alarms.open(), CAMERA_SILENT, SourceKind.CAMERA)
+            standing = await self._standing(unit, CAMERA_SILENT, SourceKind.CAMERA)
             out = await out_of_service(unit, now)
         known = set[str]()
         for watcher in watchers:
@@ -172,7 +171,7 @@ class Oversee:
         """Little free space under the centre's own data is a trouble signal, with hysteresis."""
         free = self._disk_free_share()
         async with self._store.reading() as unit:
-            standing = "centre" in _standing(await unit.alarms.open(), DISK_LOW)
+            standing = "centre" in await self._standing(unit, DISK_LOW)
         low = free < (DISK_CLEAR_SHARE if standing or self._disk_low_since else DISK_LOW_SHARE)
         since = (self._disk_low_since or now) if low else now
         self._disk_low_since = since if low else None
@@ -248,6 +247,22 @@ class Oversee:
             reason=why,
         )
 
+    async def _standing(
+        self, unit: Unit, hazard: HazardCode, source_kind: SourceKind = SourceKind.SYSTEM
+    ) -> set[str]:
+        """The parts of Tocsin, or the cameras, for which this trouble stands already."""
+        family = self._policy.catalogue.get(hazard).family
+        # By family: what joined an alarm of another trouble goes by that one's name.
+        open_alarms = await unit.alarms.open(
+            {one.code for one in self._policy.catalogue if one.family is family}
+        )
+        return {
+            condition.source
+            for alarm in await unit.alarms.open(hazards)
+            for condition in alarm.standing
+            if condition.hazard == hazard and condition.source_kind is source_kind
+        }
+
     async def _told(self, edge: Edge, now: datetime) -> None:
         if edge.kind is EdgeKind.CONFIRMED:
             # As with a camera: closed by a person while it still stands, it is raised anew after a while.
@@ -258,15 +273,3 @@ class Oversee:
 
 def _says_silent(camera: CameraHealth) -> bool:
     return camera.sight is Sight.SILENT or any(edge.hazard == CAMERA_SILENT for edge in camera.standing)
-
-
-def _standing(
-    open_alarms: Sequence[Alarm], hazard: HazardCode, source_kind: SourceKind = SourceKind.SYSTEM
-) -> set[str]:
-    """The parts of Tocsin, or the cameras, for which this trouble stands already."""
-    return {
-        condition.source
-        for alarm in open_alarms
-        for condition in alarm.standing
-        if condition.hazard == hazard and condition.source_kind is source_kind
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -189,14 +189,24 @@ class SqlAlarms:
                 mirror.put(alarm)
         return mirror.related(point=edge.point, source=edge.source, place=edge.place)
 
-    async def open(self) -> Sequence[Alarm]:
+    async def open(self, hazards: Collection[HazardCode] | None = None) -> Sequence[Alarm]:
         mirror = await self._open_now()
         if mirror is not None:
-            return mirror.all()
+            return [alarm for alarm in mirror.all() if hazards is None or alarm.hazard in hazards]
+        table = schema.alarms
+        return await self._read_open(*([] if hazards is None else [table.c.hazard.in_(hazards)]))
+
+    async def silenced(self) -> Sequence[Alarm]:
+        mirror = await self._open_now()
+        if mirror is not None:
+            return [alarm for alarm in mirror.all() if alarm.silence is not None]
+        return await self._read_open(schema.alarms.c.silence != silence_codec.dump(None))
+
+    async def _read_open(self, *which: ColumnElement[bool]) -> Sequence[Alarm]:
         await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(
-            select(table).where(table.c.closed_at.is_(None)).order_by(table.c.number)
+            select(table).where(table.c.closed_at.is_(None), *which).order_by(table.c.number)
         )
         return [_alarm(row) for row in rows]
 
