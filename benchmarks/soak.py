@@ -169,7 +169,10 @@ class Soak:
                 continue
             if hurt.looked_s is None:
                 self._watcher.read()
-                if self._watcher.looks.get(hurt.camera, 0) > hurt.looks:
+                looks = self._watcher.looks.get(hurt.camera, 0)
+                if (
+                    looks > hurt.looks or 0 < looks < hurt.looks
+                ):  # fewer: its reader was killed, and began anew
                     hurt.looked_s = now_s - hurt.mended_at_s
             if hurt.alarm_id and hurt.cleared_s is None and (alarm is None or not alarm["live"]):
                 hurt.cleared_s = now_s - hurt.mended_at_s

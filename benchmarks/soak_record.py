@@ -127,10 +127,14 @@ class Verdict:
 
 
 def growth(samples: Sequence[Sample], minutes: float) -> tuple[float, float, float]:
-    """Of the watcher's PSS, with its medians before and after in MB: of the last sixth of the run against
-    that between its first twelfth and its first quarter (in an hour: minutes 50 to 60, and 5 to 15)."""
+    """Of the watcher's PSS, with its medians before and after in MB: of the last sixth of the run against the
+    second one (in an hour: minutes 50 to 60, and 10 to 20).
+
+    A new reader is smaller than an old one: with a kill every ten minutes, of two readers in turn, both of
+    these follow a kill of the same one.
+    """
     whole_s = minutes * 60.0
-    early = [one.watcher.pss_mb for one in samples if whole_s / 12 <= one.at_s <= whole_s / 4]
+    early = [one.watcher.pss_mb for one in samples if whole_s / 6 <= one.at_s < whole_s / 3]
     late = [one.watcher.pss_mb for one in samples if one.at_s >= whole_s * 5 / 6]
     if not early or not late:
         return 0.0, 0.0, 0.0

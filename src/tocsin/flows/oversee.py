@@ -253,9 +253,7 @@ class Oversee:
         """The parts of Tocsin, or the cameras, for which this trouble stands already."""
         family = self._policy.catalogue.get(hazard).family
         # By family: what joined an alarm of another trouble goes by that one's name.
-        open_alarms = await unit.alarms.open(
-            {one.code for one in self._policy.catalogue if one.family is family}
-        )
+        hazards = {one.code for one in self._policy.catalogue if one.family is family}
         return {
             condition.source
             for alarm in await unit.alarms.open(hazards)
