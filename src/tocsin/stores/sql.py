@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores import tables, tables_calibrations, tables_duty, tables_house, tables_service, tables_zones
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -53,6 +53,7 @@ class SqlUnit:
         self.channels = tables_house.SqlChannels(connection, writes=writes)
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
+        self.duty = tables_duty.SqlDutyBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
 
 
