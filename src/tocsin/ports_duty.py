@@ -30,8 +30,8 @@ class DutyBook(Protocol):
 
     async def drop(self, change_id: ChangeId) -> None: ...
 
-    async def drop_imported(self, responders: Collection[ResponderId], since: datetime) -> int:
-        """Forget what calendars brought these responders that begins then or later; how many."""
+    async def drop_imported(self, responders: Collection[ResponderId], now: datetime) -> int:
+        """Forget what calendars brought these responders that is not over by now; how many."""
         ...
 
     async def note(self, note: HandOverNote) -> bool:

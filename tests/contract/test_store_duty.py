@@ -81,12 +81,13 @@ async def test_what_a_calendar_brought_is_dropped_for_these_responders_from_then
     brought = ChangeKind.IMPORTED
     async with store.writing() as unit:
         await unit.duty.put(
-            a_change("past", -2, -1, brought),
+            a_change("past", -2, 0, brought),
+            a_change("running", -2, 0.1, brought),
             a_change("ana", 0, 1, brought),
             a_change("rui", 0, 1, brought, RUI),
             a_change("off", 0, 1),
         )
-        assert await unit.duty.drop_imported([ANA], NOON) == 1
+        assert await unit.duty.drop_imported([ANA], NOON) == 2
         assert await unit.duty.drop_imported([], NOON) == 0
         left = await unit.duty.between(NOON - 9 * HOUR, NOON + 9 * HOUR)
     assert [one.id for one in left] == ["past", "off", "rui"]

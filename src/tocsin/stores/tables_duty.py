@@ -80,13 +80,13 @@ class SqlDutyBook:
         table = schema.duty_changes
         await self._connection.execute(delete(table).where(table.c.id == change_id))
 
-    async def drop_imported(self, responders: Collection[ResponderId], since: datetime) -> int:
+    async def drop_imported(self, responders: Collection[ResponderId], now: datetime) -> int:
         table = schema.duty_changes
         result = await self._connection.execute(
             delete(table)
             .where(table.c.kind == ChangeKind.IMPORTED.value)
             .where(table.c.responder.in_(sorted(responders)))
-            .where(table.c.since >= since)
+            .where(table.c.until > now)
         )
         return result.rowcount
 
