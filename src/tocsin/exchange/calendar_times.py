@@ -226,4 +226,4 @@ def _value(event: Any, name: str) -> Any:
         raise RefusedError(f"it has no {name}")
     if isinstance(found, (vBroken, list)):
         raise RefusedError(f"{name} cannot be read")
-    return getattr(cast("Any", found), "dt", None)
+    return getattr(found, "dt", None)
