@@ -93,7 +93,7 @@ class PlanSection(Section):
     """An escalation plan of its own, for some hazards, signals or places."""
 
     id: Identifier
-    match: MatchSection = MatchSection()
+    match: MatchSection | None = None
     steps: tuple[StepSection, ...] = Field(min_length=1, max_length=20)
     repeat: Literal["last", "all", "no"] = "last"
     then: str = ""

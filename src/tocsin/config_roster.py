@@ -91,9 +91,9 @@ def escalation_of(
             _steps(one.steps),
             None if one.repeat == "no" else Repeat(one.repeat),
             one.then,
-            frozenset(one.match.hazard),
-            frozenset(one.match.signal),
-            frozenset(one.match.place),
+            frozenset(one.match.hazard if one.match else ()),
+            frozenset(one.match.signal if one.match else ()),
+            frozenset(one.match.place if one.match else ()),
         )
         for one in plans
     ]

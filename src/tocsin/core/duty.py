@@ -86,13 +86,15 @@ class DutyChange:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A span of one responder's duty. `origin` says whence it comes, `why` what changed it."""
+    """A span of one responder's duty. `origin` says whence it comes, `why` is the reason of what changed it,
+    `instead_of` whose duty it was before a trade."""
 
     responder: ResponderId
     since: datetime
     until: datetime
     origin: str
     why: str = ""
+    instead_of: ResponderId | None = None
 
 
 def changed(duties: Iterable[Duty], changes: Iterable[DutyChange]) -> list[Duty]:
@@ -113,8 +115,7 @@ def _made(duties: Iterable[Duty], change: DutyChange) -> Iterator[Duty]:
         if duty.since < since:
             yield replace(duty, until=since)
         if change.taken_by is not None:
-            why = f"for {change.responder}: {change.reason}"
-            yield Duty(change.taken_by, since, until, duty.origin, why)
+            yield Duty(change.taken_by, since, until, duty.origin, change.reason, change.responder)
         if until < duty.until:
             yield replace(duty, since=until)
     if not takes:

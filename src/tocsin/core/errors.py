@@ -83,7 +83,7 @@ class InvalidInputError(TocsinError):
 class RosterError(InvalidInputError):
     """A change of duty, or a calendar, that cannot be."""
 
-    code = "roster"
+    code = "duty"
 
 
 class ZoneError(InvalidInputError):

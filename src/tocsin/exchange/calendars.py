@@ -70,14 +70,16 @@ def written(duties: Iterable[Duty], roster: Roster, site: str, now: datetime) ->
     calendar.add("x-wr-calname", f"{site}: on duty")
     for duty in duties:
         responder = roster.get(duty.responder)
-        if duty.origin == ALWAYS or responder is None:
+        # The format knows whole seconds: a change that was ended at once is no event.
+        since, until = (at.astimezone(UTC).replace(microsecond=0) for at in (duty.since, duty.until))
+        if duty.origin == ALWAYS or responder is None or since >= until:
             continue
         event: Any = Event()
         key = f"{duty.responder}/{duty.since.isoformat()}/{duty.until.isoformat()}/{duty.origin}"
         event.add("uid", f"{uuid5(_UIDS, key)}@tocsin")
         event.add("dtstamp", now.astimezone(UTC))
-        event.add("dtstart", duty.since.astimezone(UTC))
-        event.add("dtend", duty.until.astimezone(UTC))
+        event.add("dtstart", since)
+        event.add("dtend", until)
         event.add("summary", responder.name)
         event.add("categories", [duty.origin])
         event.add("x-tocsin-responder", responder.id)

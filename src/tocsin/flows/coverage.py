@@ -114,5 +114,5 @@ def said(source: str, spans: Sequence[Span], roster: Roster) -> str:
         f"{begins.astimezone(roster.zone):%a %d %b %H:%M} to {ends.astimezone(roster.zone):%a %H:%M}"
         for begins, ends in spans[:3]
     ]
-    more = f" and {len(spans) - 3} times more" if len(spans) > 3 else ""
+    more = f" and {len(spans) - 3} more" if len(spans) > 3 else ""
     return f"{who} is on duty {', '.join(words)}{more}"

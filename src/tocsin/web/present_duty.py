@@ -134,7 +134,12 @@ def duty_view(
         zone=str(roster.zone),
         days=tuple(f"{local_of(roster.zone, midnight):%a %d %b}" for midnight in midnights[:-1]),
         now=tuple(
-            NowView(names[one.responder], _origin(one.origin), _until(one, duties, end, roster, now), one.why)
+            NowView(
+                names[one.responder],
+                _origin(one.origin),
+                _until(one, duties, end, roster, now),
+                _why(one, roster),
+            )
             for one in held
         ),
         next_change=next_change,
@@ -178,9 +183,14 @@ def _bar(duty: Duty, span: Span, day: Span, roster: Roster) -> BarView:
     length = day[1] - day[0]
     x, end = (LANE * ((moment - day[0]) / length) for moment in span)
     text = "all day" if span == day else f"{_clock(span[0], roster)}–{_clock(span[1], roster, last=True)}"
-    return BarView(
-        f"{x:.1f}", f"{max(end - x, 1):.1f}", text, duty.why or _origin(duty.origin), bool(duty.why)
-    )
+    why = _why(duty, roster) or _origin(duty.origin)
+    return BarView(f"{x:.1f}", f"{max(end - x, 1):.1f}", text, why, bool(duty.why))
+
+
+def _why(duty: Duty, roster: Roster) -> str:
+    """What changed the plan, in words; nothing did, if there are none."""
+    other = roster.get(duty.instead_of) if duty.instead_of else None
+    return f"for {other.name}: {duty.why}" if other else duty.why
 
 
 def _clock(moment: datetime, roster: Roster, *, last: bool = False) -> str:

@@ -169,9 +169,8 @@ class TestChanges:
             ("ana", 8, 12, SHIFT),
             ("eva", 12, 16, SHIFT),
         ]
-        assert [one.why for one in roster.duties(at(2), at(3)) if one.responder == EVA] == [
-            "for ana: dentist"
-        ]
+        (taken,) = [one for one in roster.duties(at(2), at(3)) if one.responder == EVA]
+        assert (taken.instead_of, taken.why) == (ANA, "dentist")
 
     def test_a_turn_that_was_traded_is_whoever_s_took_it(self) -> None:
         turns = Rotation("fire", (ANA, RUI), date(2026, 3, 2), time(0))

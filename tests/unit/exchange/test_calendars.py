@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from tocsin.core.duty import CALENDAR
+from tocsin.core.duty import ADDED, CALENDAR, Duty
 from tocsin.core.errors import RosterError
 from tocsin.core.roster import Contact, Responder, ResponderId, Roster, Shift
 from tocsin.core.shifts import Rotation
@@ -315,6 +315,14 @@ class TestWriting:
             (one.responder, one.since, one.until) for one in duties if one.responder != "eva"
         }
         assert all(one.origin == CALENDAR for one in reading.duties)
+
+    def test_what_lasted_for_less_than_a_second_is_no_event(self) -> None:
+        roster = self._roster()
+        duties = [
+            Duty(ResponderId("rui"), NOW, NOW + timedelta(microseconds=900_000), ADDED),
+            Duty(ResponderId("ana"), NOW, NOW + timedelta(seconds=1.5), ADDED),
+        ]
+        assert values(written(duties, roster, "Mill", NOW), "SUMMARY") == ["Ana"]
 
     def test_it_names_no_address_and_no_reason(self) -> None:
         roster = self._roster()
