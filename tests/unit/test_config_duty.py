@@ -21,6 +21,7 @@ def _responder(name: str, **more: Any) -> dict[str, Any]:
 ANA, RUI = _responder("ana"), _responder("rui")
 TURNS = {"id": "fire", "members": ["ana", "rui"], "begins": date(2026, 3, 2), "at": "08:00"}
 EVERYONE = {"who": "everyone", "wait_s": 60}
+NO_STEPS: list[dict[str, str]] = []
 NIGHT = {"start": "22:00", "end": "06:00"}
 
 
@@ -106,7 +107,7 @@ def test_a_plan_that_goes_on_with_another() -> None:
             "[[responder]] 'ana': shifts: two of them overlap on Monday at 22:00",
             "end the one",
         ),
-        ({"plan": [{"id": "a", "match": {"signal": ["alarm"]}, "steps": []}]}, "plan.0.steps", ""),
+        ({"plan": [{"id": "a", "match": {"signal": ["alarm"]}, "steps": NO_STEPS}]}, "plan.0.steps", ""),
         ({"plan": [{"id": "a", "steps": [EVERYONE]}]}, "no alarm goes by it", "match"),
         (
             {"plan": [{"id": "a", "match": {"signal": ["alarm"]}, "steps": [EVERYONE], "repeat": "no"}]},
