@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from tests.support.site import NOON, after
 from tocsin.core.duty import MAX_CHANGE, ChangeId, ChangeKind, DutyChange
 from tocsin.core.handover import HandOverNote
 from tocsin.core.roster import ResponderId
-from tocsin.stores.sql import SqlStore
+from tocsin.stores.sql import BUSY_TIMEOUT_S, SqlStore
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +46,22 @@ async def test_what_is_put_comes_back_whole_and_putting_it_again_replaces_it(sto
         await unit.duty.put(shorter)
     async with store.reading() as unit:
         assert await unit.duty.get(off.id) == shorter
+
+
+async def test_ten_thousand_are_put_while_nobody_waits_long(store: SqlStore) -> None:
+    many = [
+        a_change(f"{who}-{n}", n, n + 1, ChangeKind.IMPORTED, ResponderId(who))
+        for who in ("ana", "rui")
+        for n in range(5_000)
+    ]
+    begun = time.monotonic()
+    async with store.writing() as unit:
+        await unit.duty.put(*many)
+    assert time.monotonic() - begun < BUSY_TIMEOUT_S, "another writer would have given up"
+    async with store.reading() as unit:
+        begun = time.monotonic()
+        assert len(await unit.duty.current(NOON + 4_000 * HOUR)) == 2
+        assert time.monotonic() - begun < 1
 
 
 async def test_current_are_those_from_their_first_moment_to_before_their_end(store: SqlStore) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final
 
 from tocsin.core.duty import ALWAYS, SHIFT, Duty, DutyChange, changed, gaps, of_rotation
+from tocsin.core.shifts import DAY, Rotation, Span
 from tocsin.core.shifts import ResponderId as ResponderId
-from tocsin.core.shifts import Rotation, Span
 from tocsin.core.shifts import Shift as Shift
 
-_MOMENT: Final = timedelta(microseconds=1)
+_DAYS_KEPT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Roster:
     zone: tzinfo
     rotations: tuple[Rotation, ...] = ()
     changes: tuple[DutyChange, ...] = ()
+    _laid_out: dict[date, tuple[Duty, ...]] = field(
+        default_factory=dict[date, tuple[Duty, ...]], compare=False, repr=False
+    )
+    """The plan, without changes, of the UTC days that were last asked about: of 100 responders it takes some
+    milliseconds to lay out, and it is asked whenever somebody is called."""
 
     def with_changes(self, changes: Iterable[DutyChange]) -> Roster:
         """The same plan with these dated changes."""
@@ -66,13 +71,13 @@ class Roster:
 
     def on_duty(self, now: datetime) -> tuple[Responder, ...]:
         """In the roster's order."""
-        held = {duty.responder for duty in self.duties(now, now + _MOMENT)}
+        held = {duty.responder for duty in self._at(now)}
         return tuple(one for one in self.responders if one.id in held)
 
     def on_turn(self, rotation: str, now: datetime) -> tuple[Responder, ...]:
         """Who has the duty of that rotation: whose turn it is, or whoever has taken it over."""
         origin = of_rotation(rotation)
-        held = {duty.responder for duty in self.duties(now, now + _MOMENT) if duty.origin == origin}
+        held = {duty.responder for duty in self._at(now) if duty.origin == origin}
         return tuple(one for one in self.responders if one.id in held)
 
     def duties(self, since: datetime, until: datetime) -> tuple[Duty, ...]:
@@ -93,6 +98,20 @@ class Roster:
             if one.contacts and (not qualification or qualification in one.qualifications)
         }
         return gaps((one for one in self.duties(since, until) if one.responder in able), since, until)
+
+    def _at(self, now: datetime) -> list[Duty]:
+        """The duty of this one moment."""
+        day = now.astimezone(UTC).date()
+        plan = self._laid_out.get(day)
+        if plan is None:
+            begin = datetime.combine(day, time(0), UTC)
+            plan = tuple(self._plan(begin, begin + DAY))
+            if len(self._laid_out) >= _DAYS_KEPT:
+                self._laid_out.clear()
+            self._laid_out[day] = plan
+        running = [duty for duty in plan if duty.since <= now < duty.until]
+        made = changed(running, (change for change in self.changes if change.active(now)))
+        return [duty for duty in made if duty.since <= now < duty.until]
 
     def _plan(self, since: datetime, until: datetime) -> Iterator[Duty]:
         in_turn = {member for rotation in self.rotations for member in rotation.members}

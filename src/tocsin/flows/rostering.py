@@ -130,7 +130,7 @@ class Rostering:
             for duty in duties
             for key in [f"{duty.responder}/{duty.since.isoformat()}/{duty.until.isoformat()}"]
         }
-        async with self._store.deciding() as unit:
+        async with self._store.writing() as unit:
             gone = await unit.duty.drop_imported(people, now)
             await unit.duty.put(*changes.values())
             said = f"{len(changes)} shifts of {', '.join(map(self._name, people))} in place of {gone}"

@@ -84,6 +84,18 @@ async def upsert(connection: AsyncConnection, table: Table, row: Values) -> None
     )
 
 
+async def upsert_all(connection: AsyncConnection, table: Table, rows: Sequence[Values]) -> None:
+    """The same for many rows of the same columns, in one go."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = _insert(connection, table)
+    change = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=change), [dict(row) for row in rows]
+    )
+
+
 def _insert(connection: AsyncConnection, table: Table) -> postgresql.Insert | sqlite.Insert:
     # Both dialects speak the same ON CONFLICT; SQLAlchemy only keeps their classes apart.
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -13,7 +13,7 @@ from tocsin.core.duty import MAX_CHANGE, ChangeId, ChangeKind, DutyChange
 from tocsin.core.handover import HandOverNote
 from tocsin.core.shifts import ResponderId
 from tocsin.stores import schema
-from tocsin.stores.tables import upsert
+from tocsin.stores.tables import upsert, upsert_all
 from tocsin.wire import hand_over_codec
 
 
@@ -29,6 +29,20 @@ def _change(row: Any) -> DutyChange:
         row.made_at,
         ResponderId(row.taken_by) if row.taken_by else None,
     )
+
+
+def _row(change: DutyChange) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "kind": change.kind.value,
+        "responder": change.responder,
+        "taken_by": change.taken_by or "",
+        "since": change.since,
+        "until": change.until,
+        "made_by": change.by,
+        "reason": change.reason,
+        "made_at": change.made_at,
+    }
 
 
 class SqlDutyBook:
@@ -59,22 +73,8 @@ class SqlDutyBook:
         return None if row is None else _change(row)
 
     async def put(self, *changes: DutyChange) -> None:
-        for one in changes:
-            await upsert(
-                self._connection,
-                schema.duty_changes,
-                {
-                    "id": one.id,
-                    "kind": one.kind.value,
-                    "responder": one.responder,
-                    "taken_by": one.taken_by or "",
-                    "since": one.since,
-                    "until": one.until,
-                    "made_by": one.by,
-                    "reason": one.reason,
-                    "made_at": one.made_at,
-                },
-            )
+        # A calendar brings thousands, and other writers wait: one by one it would take seconds.
+        await upsert_all(self._connection, schema.duty_changes, [_row(one) for one in changes])
 
     async def drop(self, change_id: ChangeId) -> None:
         table = schema.duty_changes
