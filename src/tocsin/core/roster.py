@@ -92,12 +92,18 @@ class Roster:
 
     def uncovered(self, since: datetime, until: datetime, qualification: str = "") -> tuple[Span, ...]:
         """The spans in which nobody who can be called, and is qualified so, is on duty."""
+        return self.uncovered_of(self.duties(since, until), since, until, qualification)
+
+    def uncovered_of(
+        self, duties: Iterable[Duty], since: datetime, until: datetime, qualification: str = ""
+    ) -> tuple[Span, ...]:
+        """The same of duties that were laid out already."""
         able = {
             one.id
             for one in self.responders
             if one.contacts and (not qualification or qualification in one.qualifications)
         }
-        return gaps((one for one in self.duties(since, until) if one.responder in able), since, until)
+        return gaps((one for one in duties if one.responder in able), since, until)
 
     def _at(self, now: datetime) -> list[Duty]:
         """The duty of this one moment."""

@@ -95,12 +95,14 @@ def uncovered(
     """
     if not roster.planned:
         return {}
-    nobody = roster.uncovered(since, until)
+    duties = roster.duties(since, until)
+    nobody = roster.uncovered_of(duties, since, until)
     found: dict[str, Sequence[Span]] = {"roster": nobody} if nobody else {}
     held = {q for one in roster.responders if one.contacts for q in one.qualifications}
     needed = {h.qualification for h in catalogue if h.enabled and h.signal is Signal.ALARM}
     for qualification in sorted(held & needed):
-        spans = [span for span in roster.uncovered(since, until, qualification) if span not in nobody]
+        found_of = roster.uncovered_of(duties, since, until, qualification)
+        spans = [span for span in found_of if span not in nobody]
         if spans:
             found[f"roster: {qualification}"] = spans
     return found

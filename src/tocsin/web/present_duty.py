@@ -118,7 +118,7 @@ def duty_view(
         for one in roster.responders
     ]
     nobody = (
-        [Duty(roster.responders[0].id, *span, "gap") for span in roster.uncovered(begin, end)]
+        [Duty(roster.responders[0].id, *span, "gap") for span in roster.uncovered_of(duties, begin, end)]
         if lanes
         else []
     )
