@@ -34,10 +34,17 @@ from pydantic_settings import (
 
 from tocsin.config_base import Identifier, PositiveSeconds, Section
 from tocsin.config_camera import Camera as Camera
-from tocsin.config_duty import DAYS, ChannelSections, EscalationSection, ResponderSection, StepSection
+from tocsin.config_duty import (
+    ChannelSections,
+    EscalationSection,
+    PlanSection,
+    ResponderSection,
+    RotationSection,
+)
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import ModelSection, check_models
+from tocsin.config_roster import escalation_of, roster_of
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
 from tocsin.core.causes import Causes
@@ -45,8 +52,8 @@ from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
-from tocsin.core.plans import Escalation, EscalationPlan, EscalationStep
-from tocsin.core.roster import Contact, Responder, ResponderId, Roster, Shift
+from tocsin.core.plans import Escalation
+from tocsin.core.roster import Roster
 
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
 
@@ -175,7 +182,9 @@ class Config(BaseSettings):
     camera: tuple[Camera, ...] = ()
     model: tuple[ModelSection, ...] = ()
     responder: tuple[ResponderSection, ...] = ()
+    rotation: tuple[RotationSection, ...] = ()
     escalation: EscalationSection = EscalationSection()
+    plan: tuple[PlanSection, ...] = ()
     channel: ChannelSections = ChannelSections()
     hazard: dict[str, HazardSection] = {}
     cause: dict[str, CauseSection] = {}
@@ -211,27 +220,13 @@ class Config(BaseSettings):
         return Causes({code: section.name for code, section in self.cause.items()})
 
     def roster(self) -> Roster:
-        return Roster(
-            tuple(
-                Responder(
-                    ResponderId(r.id),
-                    r.name,
-                    tuple(Contact(c.channel, c.address) for c in r.contacts),
-                    frozenset(r.qualifications),
-                    tuple(Shift(frozenset(DAYS.index(d) for d in s.days), s.start, s.end) for s in r.shifts),
-                    r.station,
-                    r.account,
-                )
-                for r in self.responder
-            ),
-            self.zone,
-        )
+        """Raises ConfigError for one that cannot be."""
+        return roster_of(self.responder, self.rotation, self.zone)
 
     def escalation_plans(self) -> Escalation:
-        default = Escalation()
-        return Escalation(
-            alarm=_plan(self.escalation.alarm) or default.alarm,
-            trouble=_plan(self.escalation.trouble) or default.trouble,
+        """Raises ConfigError for a plan that could end with nobody called."""
+        return escalation_of(
+            self.escalation, self.plan, self.roster(), self.catalogue(), self.places().keys()
         )
 
     def places(self) -> dict[str, str]:
@@ -244,10 +239,6 @@ class Config(BaseSettings):
     def positions(self) -> dict[str, Position]:
         """Where the declared places are, of those that say so, by id."""
         return {p.id: Position(p.lat, p.lon) for p in self.place if p.lat is not None and p.lon is not None}
-
-
-def _plan(steps: tuple[StepSection, ...]) -> EscalationPlan | None:
-    return EscalationPlan(tuple(EscalationStep(s.who, s.wait_s) for s in steps)) if steps else None
 
 
 def load(path: Path) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from tocsin.core.hazards import Signal
 from tocsin.core.observation import CapStatus
 from tocsin.core.sight import DISK_LOW_SHARE
 from tocsin.disk import free_share
+from tocsin.flows.coverage import said, uncovered
 from tocsin.ports import PATROL, Clock
 from tocsin.web.render import asset
 
@@ -41,7 +43,13 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
     except TocsinError as error:
         return [Finding("error", error.code, str(error))]
     findings = [Finding("ok", "config", f"site {config.site.name!r}, {config.site.time_zone}")]
-    for check in (_site(config, clock), _assets(), _database(config, secrets), _disk(config)):
+    for check in (
+        _site(config),
+        _assets(),
+        _database(config, secrets),
+        _duty(config, secrets, clock),
+        _disk(config),
+    ):
         try:
             findings.extend([finding async for finding in check])
         except OSError as error:
@@ -66,7 +74,7 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
     return findings
 
 
-async def _site(config: Config, clock: Clock) -> AsyncGenerator[Finding]:
+async def _site(config: Config) -> AsyncGenerator[Finding]:
     if config.site.status is not CapStatus.ACTUAL:
         yield Finding(
             "warning",
@@ -88,21 +96,6 @@ async def _site(config: Config, clock: Clock) -> AsyncGenerator[Finding]:
     if not roster.responders:
         yield Finding("error", "no-responder", "nobody is on the roster", "add a [[responder]]")
         return
-    # A week from now in steps of a quarter of an hour: the first gap that anyone would fall into.
-    now = clock.now()
-    for quarter in range(7 * 24 * 4):
-        at = now + timedelta(minutes=15 * quarter)
-        if not roster.on_duty(at):
-            local = at.astimezone(config.zone)
-            yield Finding(
-                "warning",
-                "duty-gap",
-                f"nobody is on duty on {local:%A} at {local:%H:%M}",
-                "an alarm then calls everyone on the roster; add a shift",
-            )
-            break
-    else:
-        yield Finding("ok", "roster", f"{len(roster.responders)} responders, somebody is always on duty")
     held = {q for responder in roster.responders for q in responder.qualifications}
     for hazard in config.catalogue():
         needed = hazard.qualification
@@ -113,6 +106,33 @@ async def _site(config: Config, clock: Clock) -> AsyncGenerator[Finding]:
                 f"nobody is qualified for {needed!r} ({hazard.name})",
                 f'add "{needed}" to a responder\'s qualifications, or change [hazard.{hazard.code}]',
             )
+
+
+async def _duty(config: Config, secrets: Secrets, clock: Clock) -> AsyncGenerator[Finding]:
+    """The week ahead, with the changes that are in the database; without them where it cannot be read."""
+    roster = config.roster()
+    if not roster.responders:
+        return
+    now = clock.now()
+    until = now + timedelta(days=7)
+    store = wiring.store_of(config, secrets)
+    with suppress(TocsinError):
+        async with store.reading() as unit:
+            roster = roster.with_changes(await unit.duty.between(now, until))
+    await store.close()
+    gaps = uncovered(roster, config.catalogue(), now, until)
+    for source, spans in gaps.items():
+        nobody = source == "roster"
+        yield Finding(
+            "warning",
+            "duty-gap",
+            said(source, spans, roster),
+            "an alarm then calls everyone on the roster; add a shift"
+            if nobody
+            else "an alarm that asks for it then calls everyone on duty; add a shift",
+        )
+    if not gaps:
+        yield Finding("ok", "roster", f"{len(roster.responders)} responders, somebody is always on duty")
 
 
 async def _assets() -> AsyncGenerator[Finding]:

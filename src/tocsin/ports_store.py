@@ -18,6 +18,7 @@ from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
+from tocsin.ports_duty import DutyBook
 from tocsin.redact import RedactedPicture
 
 
@@ -362,6 +363,8 @@ class Unit(Protocol):
     def zones(self) -> ZoneBook: ...
     @property
     def service(self) -> ServiceBook: ...
+    @property
+    def duty(self) -> DutyBook: ...
     @property
     def calibrations(self) -> CalibrationBook: ...
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from tocsin.core.alarm import Condition, Silence
 from tocsin.core.clicks import Calibration
 from tocsin.core.errors import InvalidEdgeError
+from tocsin.core.handover import HandOverNote
 from tocsin.core.observation import Edge, Region
 from tocsin.core.sight import Heartbeat
 from tocsin.core.zones import Zones
@@ -46,6 +47,7 @@ edges_codec: Codec[tuple[Edge, ...]] = Codec(tuple[Edge, ...], "edges")
 heartbeat_codec: Codec[Heartbeat] = Codec(Heartbeat, "heartbeat")
 conditions_codec: Codec[tuple[Condition, ...]] = Codec(tuple[Condition, ...], "conditions")
 silence_codec: Codec[Silence | None] = Codec(Silence | None, "silence")
+hand_over_codec: Codec[HandOverNote] = Codec(HandOverNote, "hand-over")
 zones_codec: Codec[Zones] = Codec(Zones, "zones")
 calibration_codec: Codec[Calibration] = Codec(Calibration, "calibration")
 region_codec: Codec[Region | None] = Codec(Region | None, "region")

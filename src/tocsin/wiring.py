@@ -29,6 +29,7 @@ from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
+from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Channel, Clock
 from tocsin.stores.pictures import FilePictures
@@ -157,6 +158,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         calibrating=Calibrating(
             store, {(config.watcher.name, camera.id): camera for camera in config.camera}
         ),
+        rostering=Rostering(store, policy, ring),
         stills=Stills(),
         jobs=Jobs(),
         renderer=renderer,

@@ -78,6 +78,8 @@ async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url
         await connection.execute(text("DROP TABLE revisions"))
         await connection.execute(text("DROP INDEX alarms_revision"))
         await connection.execute(text("ALTER TABLE alarms DROP COLUMN revision"))
+        await connection.execute(text("DROP TABLE duty_changes"))
+        await connection.execute(text("DROP TABLE hand_overs"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await store.migrate()
     async with store.reading() as unit:

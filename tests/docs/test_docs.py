@@ -193,6 +193,9 @@ HEADINGS = {
     "cause": "## `[cause.CODE]`",
     "responder.contacts": "### `contacts`",
     "responder.shifts": "### `shifts`",
+    "rotation.hours": "### `shifts`",
+    "plan.match": "### `match`",
+    "plan.steps": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
     "escalation.alarm": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
     "escalation.trouble": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
 }

@@ -11,10 +11,12 @@ from uuid import UUID, uuid5
 
 from tocsin.core.alarm import Alarm, AlarmId
 from tocsin.core.hazards import Hazard
-from tocsin.core.plans import Escalation, Who
+from tocsin.core.plans import Escalation, EscalationStep, Who
 from tocsin.core.roster import Contact, Responder, ResponderId, Roster
 
 PageId = NewType("PageId", str)
+
+NOBODY_ON_DUTY = "nobody is on duty"
 
 _PAGE_NAMESPACE = UUID("6f0c9b0e-5d0e-5c0f-9c55-7a3c1f1f5a10")
 
@@ -92,13 +94,14 @@ def plan_step(
 ) -> DispatchPlan:
     """The pages of the alarm's escalation step `step` (0 is the first; past the last it repeats).
 
-    `assigned` are those whom the allocation chose, for a step that calls them. A step that would reach
-    nobody is widened until it reaches somebody; if nobody can be reached at all the plan is empty, says so,
-    and stays due.
+    `assigned` are those whom the allocation chose, for a step that calls them. Where a step would reach
+    nobody, the plan's next one that reaches somebody is taken at once. Where none does, the last resort is
+    everyone on duty, and then everyone on the roster: the reason says so. If nobody can be reached at all
+    the plan is empty, says so, and stays due.
     """
-    plan = escalation.plan_for(alarm.signal)
-    wanted = plan.steps[min(step, len(plan.steps) - 1)]
-    people, reason = _choose(wanted.who, hazard, roster, assigned, now)
+    plan = escalation.plan_for(alarm.signal, alarm.hazard, alarm.place)
+    wanted = plan.step_at(step)
+    people, reason = _choose(plan.from_step(step), hazard, roster, assigned, now)
     pages = tuple(
         Page(
             id=_page_id(alarm, step, person, contact),
@@ -121,30 +124,60 @@ def plan_step(
 
 
 def _choose(
-    who: Who, hazard: Hazard, roster: Roster, assigned: Sequence[Assigned], now: datetime
+    steps: Sequence[EscalationStep],
+    hazard: Hazard,
+    roster: Roster,
+    assigned: Sequence[Assigned],
+    now: datetime,
 ) -> tuple[Sequence[Responder], str]:
-    everyone = [r for r in roster.responders if r.contacts]
     on_duty = [r for r in roster.on_duty(now) if r.contacts]
-    qualified = [r for r in on_duty if not hazard.qualification or hazard.qualification in r.qualifications]
-    named = f"qualified for {hazard.qualification}" if hazard.qualification else "on duty"
-    short = ""
-    if who is Who.ASSIGNED:
-        chosen = {one.responder: one.reason for one in assigned}
-        found = [r for r in on_duty if r.id in chosen]
-        if found:
-            return found, "; ".join(f"{r.name}: {chosen[r.id]}" for r in found)
-        who, short = Who.QUALIFIED, "nobody could be assigned; "
-    if who is Who.QUALIFIED:
-        if qualified:
-            return qualified, f"{short}on duty and {named}" if hazard.qualification else f"{short}on duty"
-        short = f"nobody on duty is {named}; " if on_duty else ""
-    if who is not Who.EVERYONE:
-        if on_duty:
-            return on_duty, f"{short}everyone on duty"
-        short = "nobody is on duty; "
-    if everyone:
-        return everyone, f"{short}everyone on the roster"
+    short: dict[str, None] = {}  # why the steps before reach nobody, each said once
+    for step in steps:
+        people, words = _called(step, on_duty, hazard, roster, assigned, now)
+        if people:
+            return people, "; ".join((*short, words))
+        short[words if on_duty else NOBODY_ON_DUTY] = None
+    everyone = [r for r in roster.responders if r.contacts]
+    for people, words in ((on_duty, "everyone on duty"), (everyone, "everyone on the roster")):
+        if people:
+            return people, "; ".join((*short, f"the plan calls nobody else, so as the last resort {words}"))
     return [], "nobody can be reached: no responder has a contact"
+
+
+def _called(
+    step: EscalationStep,
+    on_duty: Sequence[Responder],
+    hazard: Hazard,
+    roster: Roster,
+    assigned: Sequence[Assigned],
+    now: datetime,
+) -> tuple[Sequence[Responder], str]:
+    """Whom the step reaches and as what, or nobody and why."""
+    match step.who:
+        case Who.ASSIGNED:
+            chosen = {one.responder: one.reason for one in assigned}
+            found = [r for r in on_duty if r.id in chosen]
+            words = "; ".join(f"{r.name}: {chosen[r.id]}" for r in found)
+            return found, words or "nobody could be assigned"
+        case Who.QUALIFIED:
+            needed = hazard.qualification
+            if not needed:
+                return on_duty, "on duty"
+            found = [r for r in on_duty if needed in r.qualifications]
+            named = f"qualified for {needed}"
+            return found, f"on duty and {named}" if found else f"nobody on duty is {named}"
+        case Who.ON_DUTY:
+            return on_duty, "everyone on duty"
+        case Who.EVERYONE:
+            return [r for r in roster.responders if r.contacts], "everyone on the roster"
+        case Who.NAMED if step.rotation:
+            found = [r for r in roster.on_turn(step.rotation, now) if r.contacts]
+            turn = f"turn in rotation {step.rotation}"
+            return found, f"it is their {turn}" if found else f"it is nobody's {turn}"
+        case Who.NAMED:
+            found = [r for r in on_duty if r.id in step.responders]
+            names = ", ".join(step.responders)
+            return found, f"named by the plan: {names}" if found else f"off duty: {names}"
 
 
 def _page_id(alarm: Alarm, step: int, person: Responder, contact: Contact) -> PageId:

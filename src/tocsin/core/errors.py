@@ -80,6 +80,12 @@ class InvalidInputError(TocsinError):
     code = "invalid-input"
 
 
+class RosterError(InvalidInputError):
+    """A change of duty, or a calendar, that cannot be."""
+
+    code = "duty"
+
+
 class ZoneError(InvalidInputError):
     """A mask or ignore zone that cannot be drawn so."""
 

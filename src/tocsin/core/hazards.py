@@ -351,6 +351,15 @@ _BUILT_IN: tuple[Hazard, ...] = (
          "If it is a plug-in model, check it with tocsin doctor, or take it out of the camera's detectors."),
     ),
     _hazard(
+        "shift-uncovered", 87, "Shift uncovered", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
+        RaisedBy.DETECTOR,
+        (CapCategory.INFRA, "Shift uncovered", CapUrgency.EXPECTED, CapSeverity.MODERATE,
+         CapCertainty.OBSERVED),
+        (0.0, 0.0),
+        ("Find somebody for the hours that are named, and enter it on the console's page Duty.",
+         "If nobody is found: an alarm in these hours calls everyone, on duty or not."),
+    ),
+    _hazard(
         "channel-failing", 90, "Channel failing", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
         RaisedBy.DETECTOR,
         (CapCategory.INFRA, "Channel failing", CapUrgency.EXPECTED, CapSeverity.MODERATE,

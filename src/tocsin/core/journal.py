@@ -35,6 +35,10 @@ class Entry(StrEnum):
     IN_SERVICE = "in-service"
     CAMERA_ADDED = "camera-added"
     CALIBRATED = "calibrated"
+    DUTY_CHANGED = "duty-changed"
+    DUTY_CHANGE_ENDED = "duty-change-ended"
+    DUTY_IMPORTED = "duty-imported"
+    HANDED_OVER = "handed-over"
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,9 +141,7 @@ class Delivery:
 
     def _horizon(self, now: datetime) -> datetime:
         """No escalation deadline lies beyond this unless the clock was set back."""
-        plans = self._policy.escalation
-        longest_s = max(step.wait_s for plan in (plans.alarm, plans.trouble) for step in plan.steps)
-        return now + timedelta(seconds=longest_s) + CLOCK_SLACK
+        return now + timedelta(seconds=self._policy.escalation.longest_wait_s) + CLOCK_SLACK
 
     async def escalate(self, now: datetime) -> int:
         """The next step of every alarm whose deadline has passed unacknowledged; how many."""

@@ -11,6 +11,8 @@ from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Sight
+from tocsin.flows.coverage import Coverage
+from tocsin.flows.handing_over import HandingOver
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
@@ -48,6 +50,8 @@ class Oversee:
         self._ring = ring
         self._started_at = started_at
         self._disk_free_share = disk_free_share
+        self._coverage = Coverage(store, policy, intake)
+        self._handing_over = HandingOver(store, policy, ring)
         self._disk_low_since: datetime | None = None
         self._blind_since: dict[str, datetime] = {}
         self._back_since: dict[str, datetime] = {}
@@ -58,6 +62,8 @@ class Oversee:
         await self.watchers(now)
         await self.disk(now)
         await self.eyes(now)
+        await self._coverage.check(now)
+        await self._handing_over.check(now)
 
     async def lift_expired(self, now: datetime) -> int:
         """A silence that has ended is lifted, a camera whose time out of service is over is back in it: a
@@ -208,8 +214,9 @@ class Oversee:
                 count = await unit.alarms.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
                 await unit.accounts.end(now)
                 await unit.silences.drop_expired(now)
+                old_duty = await unit.duty.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
             ended_alarms += count
-            if count < SWEEP:
+            if max(count, old_duty) < SWEEP:
                 break
         return ended_pictures, ended_alarms
 

@@ -253,6 +253,28 @@ calibrations = Table(
     Column("saved_at", Instant, nullable=False),
 )
 
+duty_changes = Table(
+    "duty_changes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("responder", String(200), nullable=False),
+    Column("taken_by", String(200), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("made_by", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Index("duty_changes_since", "since", "until"),
+)
+
+hand_overs = Table(
+    "hand_overs",
+    metadata,
+    Column("at", Instant, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+
 channels = Table(
     "channels",
     metadata,

@@ -49,6 +49,8 @@ async def upsert(connection: AsyncConnection, table: Table, row: Values) -> None
 
 async def upsert_all(connection: AsyncConnection, table: Table, rows: Sequence[Values]) -> None:
     """The same for rows that all give the same columns, and of which no two have the same key."""
+    if not rows:
+        return
     keys = [column.name for column in table.primary_key]
     statement = _insert(connection, table)
     columns = [name for name in rows[0] if name not in keys]

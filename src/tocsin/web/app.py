@@ -38,6 +38,7 @@ from tocsin.web import (
     metrics,
     pages,
     pages_calibrate,
+    pages_duty,
     pages_onboarding,
     pages_service,
     pages_zones,
@@ -118,6 +119,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages_service.router)
     app.include_router(pages_onboarding.router)
     app.include_router(pages_calibrate.router)
+    app.include_router(pages_duty.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -10,6 +10,7 @@ from tocsin.core.sight import Watcher
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.flows.policy import Policy
+from tocsin.flows.rostering import roster_of
 from tocsin.ports_store import Store, Unit
 from tocsin.web.present import alarm_view, camera_views, until_text
 from tocsin.web.views import AlarmView, CameraView
@@ -67,9 +68,9 @@ class Board:
         found: list[str] = []
         if not roster.responders:
             found.append("Nobody is on the roster: alarms are shown here, but nobody is called.")
-        elif not roster.on_duty(now):
-            found.append("Nobody is on duty now: an alarm calls everyone on the roster.")
         async with self._store.reading() as unit:
+            if roster.responders and not (await roster_of(unit, self._policy, now)).on_duty(now):
+                found.append("Nobody is on duty now: an alarm calls everyone on the roster.")
             silences = await unit.silences.all(now)
             shown = {c.point for alarm in await unit.alarms.open() for c in alarm.conditions}
             watchers = await unit.watchers.all()

@@ -16,6 +16,7 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
+from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Clock
 from tocsin.ports_store import Store
@@ -44,6 +45,7 @@ class House:
     zoning: Zoning
     maintenance: Maintenance
     calibrating: Calibrating
+    rostering: Rostering
     stills: Stills
     jobs: Jobs
     renderer: Renderer

@@ -57,6 +57,10 @@ _ENTRY_TEXT = {
     Entry.IN_SERVICE: "Camera in service again",
     Entry.CAMERA_ADDED: "Camera added",
     Entry.CALIBRATED: "Camera calibrated",
+    Entry.DUTY_CHANGED: "Duty changed",
+    Entry.DUTY_CHANGE_ENDED: "Change of duty ended",
+    Entry.DUTY_IMPORTED: "Duty imported from a calendar",
+    Entry.HANDED_OVER: "Shift handed over",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 

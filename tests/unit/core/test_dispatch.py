@@ -34,6 +34,10 @@ def _names(roster: Roster, now: datetime) -> list[str]:
     return [r.id for r in roster.on_duty(now)]
 
 
+def _covers(shift: Shift, at: datetime) -> bool:
+    return bool(_names(Roster((_person("rui", shift),), UTC), at.replace(tzinfo=UTC)))
+
+
 class TestShifts:
     """2 March 2026 is a Monday."""
 
@@ -50,7 +54,7 @@ class TestShifts:
     )
     def test_by_day(self, hour: int, minute: int, day: int, covered: bool) -> None:
         shift = Shift(MONDAY, time(8), time(16))
-        assert shift.covers(datetime(2026, 3, day, hour, minute)) == covered
+        assert _covers(shift, datetime(2026, 3, day, hour, minute)) == covered
 
     @pytest.mark.parametrize(
         ("day", "hour", "minute", "covered"),
@@ -70,21 +74,18 @@ class TestShifts:
         self, day: int, hour: int, minute: int, covered: bool
     ) -> None:
         shift = Shift(MONDAY, time(22), time(6))
-        assert shift.covers(datetime(2026, 3, day, hour, minute)) == covered
+        assert _covers(shift, datetime(2026, 3, day, hour, minute)) == covered
 
     def test_the_night_of_sunday_runs_into_monday(self) -> None:
         shift = Shift(SUNDAY, time(22), time(6))
-        assert shift.covers(datetime(2026, 3, 2, 3))
-        assert not shift.covers(datetime(2026, 3, 1, 3))
+        assert _covers(shift, datetime(2026, 3, 2, 3))
+        assert not _covers(shift, datetime(2026, 3, 1, 3))
 
     @pytest.mark.parametrize(
         ("day", "hour", "covered"), [(2, 7, False), (2, 8, True), (3, 7, True), (3, 8, False)]
     )
     def test_from_eight_to_eight_is_a_whole_day(self, day: int, hour: int, covered: bool) -> None:
-        assert Shift(MONDAY, time(8), time(8)).covers(datetime(2026, 3, day, hour)) == covered
-
-    def test_a_local_time_that_knows_its_zone_is_read_on_the_wall_clock(self) -> None:
-        assert Shift(MONDAY, time(8), time(16)).covers(datetime(2026, 3, 2, 8, tzinfo=NEW_YORK))
+        assert _covers(Shift(MONDAY, time(8), time(8)), datetime(2026, 3, day, hour)) == covered
 
 
 class TestRoster:
@@ -179,10 +180,11 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("step", "called", "wait_s", "reason"),
         [
-            (0, ["rui"], 60, "on duty and qualified for fire"),
-            (1, ["rui", "ana"], 120, "everyone on duty"),
-            (2, ["rui", "ana", "eva"], 300, "everyone on the roster"),
+            (0, ["rui"], 60, "nobody could be assigned; on duty and qualified for fire"),
+            (1, ["rui"], 60, "on duty and qualified for fire"),
+            (2, ["rui", "ana"], 120, "everyone on duty"),
             (3, ["rui", "ana", "eva"], 300, "everyone on the roster"),
+            (4, ["rui", "ana", "eva"], 300, "everyone on the roster"),
             (99, ["rui", "ana", "eva"], 300, "everyone on the roster"),
         ],
     )
@@ -202,7 +204,7 @@ class TestSteps:
 
     def test_a_hazard_that_asks_for_nothing_calls_whoever_is_on_duty(self) -> None:
         plan = _step(PLAIN_NOW, FIRE_AWAY, hazard="weather")
-        assert (_called(plan), plan.reason) == (["ana"], "on duty")
+        assert (_called(plan), plan.reason) == (["ana"], "nobody could be assigned; on duty")
 
     @pytest.mark.parametrize("hazard", ["egress", "camera-silent", "channel-failing"])
     def test_troubles_and_supervisory_signals_go_by_the_calmer_plan(self, hazard: str) -> None:
@@ -227,13 +229,14 @@ class TestFallbacks:
     @pytest.mark.parametrize(
         ("people", "step", "called", "reason"),
         [
-            ((PLAIN_NOW, FIRE_AWAY), 0, ["ana"], "nobody on duty is qualified for fire; everyone on duty"),
+            ((PLAIN_NOW, FIRE_AWAY), 1, ["ana"], "nobody on duty is qualified for fire; everyone on duty"),
             ((FIRE_AWAY,), 0, ["eva"], "nobody is on duty; everyone on the roster"),
             ((FIRE_AWAY,), 1, ["eva"], "nobody is on duty; everyone on the roster"),
-            ((FIRE_AWAY,), 2, ["eva"], "everyone on the roster"),
-            ((UNREACHABLE, PLAIN_NOW), 0, ["ana"], "nobody on duty is qualified for fire; everyone on duty"),
-            ((UNREACHABLE, FIRE_AWAY), 1, ["eva"], "nobody is on duty; everyone on the roster"),
-            ((UNREACHABLE, FIRE_AWAY), 2, ["eva"], "everyone on the roster"),
+            ((FIRE_AWAY,), 2, ["eva"], "nobody is on duty; everyone on the roster"),
+            ((FIRE_AWAY,), 3, ["eva"], "everyone on the roster"),
+            ((UNREACHABLE, PLAIN_NOW), 1, ["ana"], "nobody on duty is qualified for fire; everyone on duty"),
+            ((UNREACHABLE, FIRE_AWAY), 2, ["eva"], "nobody is on duty; everyone on the roster"),
+            ((UNREACHABLE, FIRE_AWAY), 3, ["eva"], "everyone on the roster"),
         ],
     )
     def test_invariant_1_it_is_widened_until_it_reaches_somebody(
@@ -246,8 +249,38 @@ class TestFallbacks:
         plan = _step(FIRE_AWAY, hazard="weather")
         assert (_called(plan), plan.reason) == (["eva"], "nobody is on duty; everyone on the roster")
 
+    @pytest.mark.parametrize(
+        ("step", "people", "called", "reason"),
+        [
+            (
+                EscalationStep(Who.ON_DUTY, 60),
+                (FIRE_AWAY,),
+                ["eva"],
+                "nobody is on duty; the plan calls nobody else, so as the last resort everyone on the roster",
+            ),
+            (
+                EscalationStep(Who.QUALIFIED, 60),
+                (PLAIN_NOW, FIRE_AWAY),
+                ["ana"],
+                "nobody on duty is qualified for fire; "
+                "the plan calls nobody else, so as the last resort everyone on duty",
+            ),
+            (
+                EscalationStep(Who.NAMED, 60, responders=(ResponderId("eva"),)),
+                (PLAIN_NOW, FIRE_AWAY),
+                ["ana"],
+                "off duty: eva; the plan calls nobody else, so as the last resort everyone on duty",
+            ),
+        ],
+    )
+    def test_invariant_7_the_last_resort_is_only_for_what_the_plan_does_not_cover_and_says_so(
+        self, step: EscalationStep, people: tuple[Responder, ...], called: list[str], reason: str
+    ) -> None:
+        plan = _step(*people, escalation=Escalation(alarm=EscalationPlan((step,))))
+        assert (_called(plan), plan.reason) == (called, reason)
+
     @pytest.mark.parametrize("people", [(), (UNREACHABLE,)])
-    @pytest.mark.parametrize("step", [0, 1, 2, 3])
+    @pytest.mark.parametrize("step", [0, 1, 2, 3, 4])
     def test_invariant_7_an_empty_plan_says_so_and_stays_due(
         self, people: tuple[Responder, ...], step: int
     ) -> None:

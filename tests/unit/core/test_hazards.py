@@ -40,6 +40,7 @@ power            51  alarm        HIGH       staff     -           0    0  elect
 egress           61  supervisory  MEDIUM     both      -         300   60  -
 medical          71  alarm        EMERGENCY  staff     -           0    0  first-aid
 weather          81  alarm        HIGH       both      -           0    0  -
+shift-uncovered  87  trouble      HIGH       detector  -           0    0  -
 detector-failed  89  trouble      HIGH       detector  -          10   10  -
 cameras-silent   88  trouble      HIGH       detector  -           5    5  -
 channel-failing  90  trouble      HIGH       detector  -           0    0  -
@@ -251,7 +252,7 @@ class TestOverrides:
 
 class TestLooking:
     def test_up(self) -> None:
-        assert len(CATALOGUE) == len(ENTRIES) == 23
+        assert len(CATALOGUE) == len(ENTRIES) == 24
         for entry in ENTRIES:
             assert CATALOGUE.get(entry.code) is entry
             assert entry.code in CATALOGUE

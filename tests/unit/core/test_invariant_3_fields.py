@@ -44,6 +44,7 @@ DESCRIBES = """
 ALLOWED = {
     ("CameraHealth", "name"): "the camera's",
     ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
+    ("EscalationStep", "people"): "how many responders are to be assigned",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
     ("FrameInfo", "height_px"): "the picture's",
     ("Gauge", "name"): "the gauge's, for whoever drew it",

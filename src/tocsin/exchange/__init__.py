@@ -1,0 +1,1 @@
+"""What is exchanged with others in formats that are not ours."""
