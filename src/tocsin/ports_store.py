@@ -17,6 +17,7 @@ from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
+from tocsin.ports_calls import Calls
 from tocsin.redact import RedactedPicture
 
 
@@ -343,6 +344,8 @@ class Unit(Protocol):
     def service(self) -> ServiceBook: ...
     @property
     def calibrations(self) -> CalibrationBook: ...
+    @property
+    def calls(self) -> Calls: ...
 
 
 class Store(Protocol):

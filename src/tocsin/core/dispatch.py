@@ -99,6 +99,8 @@ def plan_step(
     plan = escalation.plan_for(alarm.signal)
     wanted = plan.steps[min(step, len(plan.steps) - 1)]
     people, reason = _choose(wanted.who, hazard, roster, assigned, now)
+    # Each is told why it is they; the journal has it of all.
+    own = {one.responder: one.reason for one in assigned} if wanted.who is Who.ASSIGNED else {}
     pages = tuple(
         Page(
             id=_page_id(alarm, step, person, contact),
@@ -109,7 +111,7 @@ def plan_step(
             responder_name=person.name,
             channel=contact.channel,
             address=contact.address,
-            why=reason,
+            why=own.get(person.id, reason),
             run_at=now,
         )
         for person in people

@@ -19,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores import (
+    tables,
+    tables_calibrations,
+    tables_calls,
+    tables_house,
+    tables_service,
+    tables_zones,
+)
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -54,6 +61,7 @@ class SqlUnit:
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
+        self.calls = tables_calls.SqlCalls(connection)
 
 
 class SqlStore:

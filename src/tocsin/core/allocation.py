@@ -1,0 +1,319 @@
+"""Who goes to which alarm: all open alarms against all responders on duty, solved at once.
+
+Everything is weighed in seconds of way: what a responder's open alarms, a call just now, an answer that did
+not come and being called away are worth is named below. Qualification is no weight but a must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from tocsin.core.hazards import Priority
+from tocsin.core.roster import ResponderId
+from tocsin.core.travel import Travel, Trip
+
+Costs = Sequence[Sequence[float]]
+Solver = Callable[[Costs], Iterable[tuple[int, int]]]
+"""Pairs of row and column with each row and column once at most, as many as there can be, of least sum."""
+
+PEOPLE: Final = 2
+"""How many go to an alarm: nobody goes into smoke, water or gas alone, and one can stay with the radio."""
+
+URGENCY: Final[Mapping[Priority, float]] = MappingProxyType(
+    {Priority.EMERGENCY: 4.0, Priority.HIGH: 2.0, Priority.MEDIUM: 1.0, Priority.LOW: 0.5}
+)
+"""What a second of way is worth by priority, each twice the next: the near ones go to what is grave."""
+
+DRILL_URGENCY: Final = 0.25
+"""A drill takes nobody from what is real."""
+
+BUSY_S: Final = 600.0
+"""For each open alarm that a responder has acknowledged: leaving it, or finishing it first, takes ten minutes
+or so; only somebody who is farther away than that is worse."""
+
+KEEP_S: Final = 120.0
+"""In favour of who is under way to an alarm. Turning round loses the way gone so far, which is at most a
+step's wait (a minute by default), and as much again to be told and to tell: a change must gain more."""
+
+CALLED_S: Final = 120.0
+"""For each other call that awaits an answer: it may yet be a yes, and then KEEP_S is lost."""
+
+NO_ANSWER_S: Final = 600.0
+"""For who was called to this alarm and did not answer in time: as good as busy, until nobody else is near."""
+
+REST_S: Final = 60.0
+"""For who was called just now, less and less until REST_OVER_S: of two who are about as near, not always the
+same one is called. Half of KEEP_S, so that rest alone never turns anybody round."""
+
+REST_OVER_S: Final = 3600.0
+"""After an hour a call counts as rested from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An open alarm that calls `people` responders; `number` is what people say: alarm 12."""
+
+    number: int
+    priority: Priority
+    place: str
+    qualification: str = ""
+    people: int = PEOPLE
+    drill: bool = False
+
+    @property
+    def urgency(self) -> float:
+        return DRILL_URGENCY if self.drill else URGENCY[self.priority]
+
+    def rank(self, slot: int) -> tuple[bool, bool, int, int]:
+        """What is filled first where there are too few: real before drills; what is grave before the rest; of
+        both each one's first place before anyone's second; then by priority."""
+        return (self.drill, self.priority > Priority.HIGH, slot, int(self.priority))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A responder on duty, and what is on their hands, as numbers of alarms.
+
+    `has` are open ones that they acknowledged, `called` those to which they were called and may yet answer,
+    `unanswered` those to which they were called in vain.
+    """
+
+    responder: ResponderId
+    name: str
+    station: str = ""
+    qualifications: frozenset[str] = frozenset()
+    has: frozenset[int] = frozenset()
+    called: frozenset[int] = frozenset()
+    unanswered: frozenset[int] = frozenset()
+    last_called_at: datetime | None = None
+
+    def may(self, need: Need) -> bool:
+        return not need.qualification or need.qualification in self.qualifications
+
+    def minds(self, need: Need) -> bool:
+        """Whether they have that alarm or are under way to it."""
+        return need.number in self.has or need.number in self.called
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One assignment: a row for each place to fill, the most urgent on top; a column per candidate.
+
+    What may not be paired, and a place that stays empty, cost 0; all that may be costs less, by so much that
+    no sum of ways outweighs a place of a better rank that stays empty.
+    """
+
+    rows: tuple[Need, ...]
+    columns: tuple[Candidate, ...]
+    costs: tuple[tuple[float, ...], ...]
+
+    def solved(self, solve: Solver) -> list[tuple[Need, Candidate]]:
+        """Who goes where, by that solver. Whatever it answers, nobody is paired who may not be."""
+        if not self.rows or not self.columns:
+            return []
+        return [
+            (self.rows[row], self.columns[column])
+            for row, column in solve(self.costs)
+            if self.columns[column].may(self.rows[row])
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Who goes to each alarm, by its number: nobody twice to one, to two only where people are too few."""
+
+    to: Mapping[int, tuple[Candidate, ...]] = field(default_factory=dict[int, tuple[Candidate, ...]])
+
+    def alarms_of(self, responder: ResponderId) -> tuple[int, ...]:
+        """The alarms to which this allocation sends them."""
+        return tuple(n for n, who in self.to.items() if any(c.responder == responder for c in who))
+
+
+def allocate(
+    needs: Collection[Need], candidates: Collection[Candidate], travel: Travel, now: datetime, solve: Solver
+) -> Allocation:
+    """Each alarm's responders; the same however the alarms and candidates are ordered.
+
+    An alarm for which nobody is left gets one who is called elsewhere too: called for two is better than for
+    none. It stays empty only if nobody on duty is qualified.
+    """
+    found: dict[int, list[Candidate]] = {need.number: [] for need in sorted(needs, key=lambda n: n.number)}
+    given: dict[ResponderId, int] = {}
+    first = problem(needs, candidates, travel, now)
+    for need, one in first.solved(solve):
+        found[need.number].append(one)
+        given[one.responder] = 1
+    left = [need for need in needs if not found[need.number]]
+    while left:
+        shared = problem(left, candidates, travel, now, given=given, firsts_only=True).solved(solve)
+        if not shared:
+            break  # nobody may
+        for need, one in shared:
+            found[need.number].append(one)
+            given[one.responder] = given.get(one.responder, 0) + 1
+        left = [need for need in left if not found[need.number]]
+    return Allocation({number: tuple(who) for number, who in found.items()})
+
+
+def problem(
+    needs: Collection[Need],
+    candidates: Collection[Candidate],
+    travel: Travel,
+    now: datetime,
+    *,
+    given: Mapping[ResponderId, int] = MappingProxyType({}),
+    firsts_only: bool = False,
+) -> Problem:
+    """The assignment to be solved. `given` is how many alarms each has got in it already."""
+    columns = tuple(
+        sorted((c for c in candidates if any(c.may(n) for n in needs)), key=lambda c: c.responder)
+    )
+    slots = [(need, slot) for need in needs for slot in range(1 if firsts_only else need.people)]
+    slots.sort(key=lambda one: (one[0].rank(one[1]), one[0].number))
+    solved_here = frozenset(need.number for need in needs)
+    loads = [_load_s(c, solved_here, now) + BUSY_S * given.get(c.responder, 0) for c in columns]
+    of_need = {
+        need.number: [
+            _cost_s(need, c, load, travel.cost_s(travel.trip(c.station, need.place))) if c.may(need) else None
+            for c, load in zip(columns, loads, strict=True)
+        ]
+        for need in needs
+    }
+    # Larger than what any two assignments can differ by in ways and loads.
+    widest = max((abs(s) for row in of_need.values() for s in row if s is not None), default=0.0)
+    gap = 2.0 * widest * min(len(slots), len(columns)) + 1.0
+    ranks = sorted({need.rank(slot) for need, slot in slots}, reverse=True)
+    worth = {rank: gap * (place + 1) for place, rank in enumerate(ranks)}
+    costs = tuple(
+        tuple(0.0 if s is None else s - worth[need.rank(slot)] for s in of_need[need.number])
+        for need, slot in slots
+    )
+    return Problem(tuple(need for need, _ in slots), columns, costs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What is on a candidate's hands, in seconds: for any alarm, and the rest that is still owed for one to
+    which they are not under way."""
+
+    any_s: float
+    rest_s: float
+
+    def __add__(self, more_s: float) -> _Load:
+        return _Load(self.any_s + more_s, self.rest_s)
+
+
+def _load_s(one: Candidate, solved_here: frozenset[int], now: datetime) -> _Load:
+    # A call to an alarm that is solved here too needs no weight: each place given is one that another
+    # does not get, and KEEP_S stands for leaving it.
+    called_s = CALLED_S * len(one.called - solved_here)
+    return _Load(BUSY_S * len(one.has) + called_s, rest_owed_s(one, now))
+
+
+def rest_owed_s(one: Candidate, now: datetime) -> float:
+    """REST_S just after a call, 0 an hour later. A call from the future, of a clock set back, is none."""
+    if one.last_called_at is None:
+        return 0.0
+    ago_s = (now - one.last_called_at).total_seconds()
+    return REST_S * (1.0 - ago_s / REST_OVER_S) if 0.0 <= ago_s < REST_OVER_S else 0.0
+
+
+def _cost_s(need: Need, one: Candidate, load: _Load, way_s: float) -> float:
+    cost_s = need.urgency * way_s + load.any_s
+    if need.number in one.has:
+        return cost_s - BUSY_S - KEEP_S
+    if need.number in one.called:
+        return cost_s - KEEP_S
+    if need.number in one.unanswered:
+        cost_s += NO_ANSWER_S
+    return cost_s + load.rest_s
+
+
+def nearest_first(costs: Costs) -> list[tuple[int, int]]:
+    """Greedy: row by row the cheapest column that is left. Not the least sum, but it needs no library."""
+    left = set(range(len(costs[0]))) if costs else set[int]()
+    pairs: list[tuple[int, int]] = []
+    for row, of_row in enumerate(costs):
+        if not left:
+            break
+        column = min(left, key=lambda c: (of_row[c], c))
+        # A row with nobody who may leaves the column to those after it.
+        if of_row[column] < 0.0:
+            left.remove(column)
+            pairs.append((row, column))
+    return pairs
+
+
+def reason(
+    need: Need, one: Candidate, allocation: Allocation, candidates: Sequence[Candidate], travel: Travel
+) -> str:
+    """Why this one goes there, so that they can read it (invariant 7)."""
+    may = sorted((c for c in candidates if c.may(need)), key=lambda c: c.responder)
+    trip = travel.trip(one.station, need.place)
+    nearer = _nearer(need, one, may, allocation, travel)
+    words = [f"{_standing(need, one, may, nearer, trip)}, {trip.text}"]
+    moved = sorted(one.called - {need.number} - set(allocation.alarms_of(one.responder)))
+    too = sorted((one.has | set(allocation.alarms_of(one.responder))) - {need.number})
+    if too:
+        words.append(f"has {_alarms(too)} too")
+    elif moved and not one.minds(need):
+        words.append(f"called away from {_alarms(moved)}")
+    if need.number in one.unanswered and not one.minds(need):
+        words.append("did not answer before")
+    why = f" ({_passed_over(need, nearer[0], allocation)})" if nearer else ""
+    return ", ".join(words) + why
+
+
+def _standing(need: Need, one: Candidate, may: list[Candidate], nearer: list[Candidate], trip: Trip) -> str:
+    named = f"qualified for {need.qualification}" if need.qualification else "on duty"
+    if need.number in one.has:
+        return "has it already"
+    if need.number in one.called:
+        return "called for it already"
+    if len(may) == 1:
+        return f"the only one {named} on duty" if need.qualification else "the only one on duty"
+    free = not one.has and any(c.has for c in (nearer or may))
+    first = "" if trip.seconds is None else "nearest "
+    return f"{first}{named}{' with no open alarm' if free else ''}"
+
+
+def _nearer(
+    need: Need, one: Candidate, may: list[Candidate], allocation: Allocation, travel: Travel
+) -> list[Candidate]:
+    """Who is nearer, may, and yet does not go there; the nearest first. Less than a second is not nearer."""
+    own_s = travel.cost_s(travel.trip(one.station, need.place))
+    ways = [(travel.cost_s(travel.trip(c.station, need.place)), c.responder, c) for c in may]
+    there = {c.responder for c in allocation.to.get(need.number, ())}
+    return [c for s, who, c in sorted(ways, key=lambda w: w[:2]) if s < own_s - 1.0 and who not in there]
+
+
+def _passed_over(need: Need, other: Candidate, allocation: Allocation) -> str:
+    who = f"nearer {other.name}"
+    sent = allocation.alarms_of(other.responder)
+    if other.has:
+        return f"{who} has {_alarms(sorted(other.has))}"
+    if need.number in other.unanswered:
+        return f"{who} did not answer"
+    under_way = [number for number in sent if number in other.called]
+    if under_way:
+        return f"{who} is under way to {_alarms(under_way)}"
+    if sent:
+        return f"{who} goes to {_alarms(sent)}"
+    if other.called:
+        return f"{who} is called to {_alarms(sorted(other.called))}"
+    if other.last_called_at is not None:
+        return f"{who} was called not long ago"
+    return f"{who} would gain too little to change"
+
+
+def _alarms(numbers: Sequence[int]) -> str:
+    """At most three of them by number."""
+    if len(numbers) > 3:
+        return f"{len(numbers)} alarms"
+    listed = [str(n) for n in numbers]
+    head = ", ".join(listed[:-1])
+    return f"alarms {head} and {listed[-1]}" if head else f"alarm {listed[0]}"
