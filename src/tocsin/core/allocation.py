@@ -1,7 +1,8 @@
 """Who goes to which alarm: all open alarms against all responders on duty, solved at once.
 
-Everything is weighed in seconds of way: what a responder's open alarms, a call just now, an answer that did
-not come and being called away are worth is named below. Qualification is no weight but a must.
+Weighed are the seconds until somebody is there, those of a graver alarm more: the way, and what a responder's
+other alarms or an answer that did not come are likely to add to it. To that comes what a choice costs the
+responders: a call soon after the last, and being turned round. Qualification is no weight but a must.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def problem(
     slots = [(need, slot) for need in needs for slot in range(1 if firsts_only else need.people)]
     slots.sort(key=lambda one: (one[0].rank(one[1]), one[0].number))
     solved_here = frozenset(need.number for need in needs)
-    loads = [_load_s(c, solved_here, now) + BUSY_S * given.get(c.responder, 0) for c in columns]
+    loads = [_load(c, solved_here, given.get(c.responder, 0), now) for c in columns]
     of_need = {
         need.number: [
             _cost_s(need, c, load, travel.cost_s(travel.trip(c.station, need.place))) if c.may(need) else None
@@ -197,21 +198,17 @@ def problem(
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """What is on a candidate's hands, in seconds: for any alarm, and the rest that is still owed for one to
-    which they are not under way."""
+    """What is on a candidate's hands: how long it is likely to keep them, and the rest that they are owed."""
 
-    any_s: float
+    delay_s: float
     rest_s: float
 
-    def __add__(self, more_s: float) -> _Load:
-        return _Load(self.any_s + more_s, self.rest_s)
 
-
-def _load_s(one: Candidate, solved_here: frozenset[int], now: datetime) -> _Load:
+def _load(one: Candidate, solved_here: frozenset[int], given: int, now: datetime) -> _Load:
     # A call to an alarm that is solved here too needs no weight: each place given is one that another
     # does not get, and KEEP_S stands for leaving it.
     called_s = CALLED_S * len(one.called - solved_here)
-    return _Load(BUSY_S * len(one.has) + called_s, rest_owed_s(one, now))
+    return _Load(BUSY_S * (len(one.has) + given) + called_s, rest_owed_s(one, now))
 
 
 def rest_owed_s(one: Candidate, now: datetime) -> float:
@@ -223,14 +220,12 @@ def rest_owed_s(one: Candidate, now: datetime) -> float:
 
 
 def _cost_s(need: Need, one: Candidate, load: _Load, way_s: float) -> float:
-    cost_s = need.urgency * way_s + load.any_s
     if need.number in one.has:
-        return cost_s - BUSY_S - KEEP_S
-    if need.number in one.called:
-        return cost_s - KEEP_S
-    if need.number in one.unanswered:
-        cost_s += NO_ANSWER_S
-    return cost_s + load.rest_s
+        return -KEEP_S  # there already, or as good as
+    in_vain_s = NO_ANSWER_S if need.number in one.unanswered else 0.0
+    until_there_s = way_s + load.delay_s + in_vain_s
+    owed_s = -KEEP_S if need.number in one.called else load.rest_s
+    return need.urgency * until_there_s + owed_s
 
 
 def nearest_first(costs: Costs) -> list[tuple[int, int]]:
