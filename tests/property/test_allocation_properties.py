@@ -23,6 +23,7 @@ from tocsin.core.allocation import (
     nearest_first,
     problem,
     reason,
+    weigh,
 )
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Priority
@@ -74,12 +75,11 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
 def sites(draw: st.DrawFn) -> Travel:
     """Some places with positions, some with declared times, some with neither."""
     where = st.builds(Position, st.floats(48.10, 48.12), st.floats(11.50, 11.52))
-    positions = draw(st.dictionaries(st.sampled_from(PLACES), where))
+    names: st.SearchStrategy[str] = st.sampled_from(PLACES)
+    positions = draw(st.dictionaries(names, where))
     times = draw(
         st.dictionaries(
-            st.lists(st.sampled_from(PLACES), min_size=2, max_size=2, unique=True).map(
-                lambda ends: tuple(sorted(ends))
-            ),
+            st.lists(names, min_size=2, max_size=2, unique=True).map(lambda ends: tuple(sorted(ends))),
             st.floats(0.0, 900.0),
             max_size=5,
         )
@@ -148,7 +148,7 @@ def test_the_order_in_which_they_are_named_does_not_matter(
 def test_the_least_sum_is_never_more_than_the_greedy_one(
     all_needs: list[Need], on_duty: list[Candidate], travel: Travel
 ) -> None:
-    costs = problem(all_needs, on_duty, travel, NOW).costs
+    costs = problem(all_needs, weigh(all_needs, on_duty, travel, NOW)).costs
     if costs and costs[0]:
         ours, greedy = total(costs, least_sum(costs)), total(costs, nearest_first(costs))
         assert ours <= greedy + 1e-6 * abs(greedy)

@@ -110,7 +110,7 @@ class Problem:
 
     rows: tuple[Need, ...]
     columns: tuple[Candidate, ...]
-    costs: tuple[tuple[float, ...], ...]
+    costs: Costs
 
     def solved(self, solve: Solver) -> list[tuple[Need, Candidate]]:
         """Who goes where, by that solver. Whatever it answers, nobody is paired who may not be."""
@@ -143,14 +143,14 @@ def allocate(
     none. It stays empty only if nobody on duty is qualified.
     """
     found: dict[int, list[Candidate]] = {need.number: [] for need in sorted(needs, key=lambda n: n.number)}
+    costs = weigh(needs, candidates, travel, now)
     given: dict[ResponderId, int] = {}
-    first = problem(needs, candidates, travel, now)
-    for need, one in first.solved(solve):
+    for need, one in problem(needs, costs).solved(solve):
         found[need.number].append(one)
         given[one.responder] = 1
     left = [need for need in needs if not found[need.number]]
     while left:
-        shared = problem(left, candidates, travel, now, given=given, firsts_only=True).solved(solve)
+        shared = problem(left, costs, given=given, firsts_only=True).solved(solve)
         if not shared:
             break  # nobody may
         for need, one in shared:
@@ -160,55 +160,87 @@ def allocate(
     return Allocation({number: tuple(who) for number, who in found.items()})
 
 
-def problem(
-    needs: Collection[Need],
-    candidates: Collection[Candidate],
-    travel: Travel,
-    now: datetime,
-    *,
-    given: Mapping[ResponderId, int] = MappingProxyType({}),
-    firsts_only: bool = False,
-) -> Problem:
-    """The assignment to be solved. `given` is how many alarms each has got in it already."""
-    columns = tuple(
-        sorted((c for c in candidates if any(c.may(n) for n in needs)), key=lambda c: c.responder)
-    )
-    slots = [(need, slot) for need in needs for slot in range(1 if firsts_only else need.people)]
-    slots.sort(key=lambda one: (one[0].rank(one[1]), one[0].number))
-    solved_here = frozenset(need.number for need in needs)
-    loads = [_load(c, solved_here, given.get(c.responder, 0), now) for c in columns]
-    of_need = {
-        need.number: [
-            _cost_s(need, c, load, travel.cost_s(travel.trip(c.station, need.place))) if c.may(need) else None
-            for c, load in zip(columns, loads, strict=True)
-        ]
-        for need in needs
-    }
-    # Larger than what any two assignments can differ by in ways and loads.
-    widest = max((abs(s) for row in of_need.values() for s in row if s is not None), default=0.0)
-    gap = 2.0 * widest * min(len(slots), len(columns)) + 1.0
-    ranks = sorted({need.rank(slot) for need, slot in slots}, reverse=True)
-    worth = {rank: gap * (place + 1) for place, rank in enumerate(ranks)}
-    costs = tuple(
-        tuple(0.0 if s is None else s - worth[need.rank(slot)] for s in of_need[need.number])
-        for need, slot in slots
-    )
-    return Problem(tuple(need for need, _ in slots), columns, costs)
-
-
 @dataclass(frozen=True, slots=True)
-class _Load:
-    """What is on a candidate's hands: how long it is likely to keep them, and the rest that they are owed."""
+class Weighed:
+    """What each candidate would cost each alarm, by its number; None for who may not."""
 
-    delay_s: float
-    rest_s: float
+    columns: tuple[Candidate, ...]
+    of: Mapping[int, Sequence[float | None]]
 
 
-def _load(one: Candidate, solved_here: frozenset[int], given: int, now: datetime) -> _Load:
+def weigh(
+    needs: Collection[Need], candidates: Collection[Candidate], travel: Travel, now: datetime
+) -> Weighed:
+    """All pairs. Row by row and not pair by pair: 100 alarms by 50 responders are 5,000 of them."""
+    columns = tuple(sorted(candidates, key=lambda c: c.responder))
+    solved_here = frozenset(need.number for need in needs)
     # A call to an alarm that is solved here too needs no weight: each place given is one that another
     # does not get, and KEEP_S stands for leaving it.
-    called_s = CALLED_S * len(one.called - solved_here)
-    return _Load(BUSY_S * (len(one.has) + given) + called_s, rest_owed_s(one, now))
+    delays = [BUSY_S * len(c.has) + CALLED_S * len(c.called - solved_here) for c in columns]
+    plain = [(c.station, delay_s, rest_owed_s(c, now)) for c, delay_s in zip(columns, delays, strict=True)]
+    stations = {c.station for c in columns}
+    marked: dict[int, list[int]] = {}
+    for index, one in enumerate(columns):
+        for number in one.has | one.called | one.unanswered:
+            marked.setdefault(number, []).append(index)
+    may = {q: [not q or q in c.qualifications for c in columns] for q in {n.qualification for n in needs}}
+    of: dict[int, Sequence[float | None]] = {}
+    for need in needs:
+        ways = {station: travel.cost_s(travel.trip(station, need.place)) for station in stations}
+        urgency = need.urgency
+        row = [urgency * (ways[station] + delay_s) + rest_s for station, delay_s, rest_s in plain]
+        for index in marked.get(need.number, ()):
+            one = columns[index]
+            row[index] = _on_hand_s(need, one, ways[one.station] + delays[index], row[index])
+        allowed = may[need.qualification]
+        of[need.number] = [cost if ok else None for cost, ok in zip(row, allowed, strict=True)]
+    return Weighed(columns, of)
+
+
+def _on_hand_s(need: Need, one: Candidate, until_there_s: float, plain_s: float) -> float:
+    """The cost of one who has this very alarm, is under way to it or did not answer; `plain_s` else."""
+    if need.number in one.has:
+        return -KEEP_S  # there already, or as good as
+    if need.number in one.called:
+        return need.urgency * until_there_s - KEEP_S
+    return plain_s + need.urgency * NO_ANSWER_S
+
+
+_NOTHING: Final[Mapping[ResponderId, int]] = MappingProxyType({})
+
+
+def problem(
+    needs: Collection[Need],
+    weighed: Weighed,
+    *,
+    given: Mapping[ResponderId, int] = _NOTHING,
+    firsts_only: bool = False,
+) -> Problem:
+    """The assignment to be solved. `given` is how many of these alarms each has got already: another counts
+    as one more that keeps them."""
+    slots = [(need, slot) for need in needs for slot in range(1 if firsts_only else need.people)]
+    slots.sort(key=lambda one: (one[0].rank(one[1]), one[0].number))
+    more = [BUSY_S * given.get(c.responder, 0) for c in weighed.columns]
+    if any(more):
+        of = {
+            n.number: [
+                None if cost is None else cost + n.urgency * more_s
+                for cost, more_s in zip(weighed.of[n.number], more, strict=True)
+            ]
+            for n in needs
+        }
+    else:
+        of = {n.number: weighed.of[n.number] for n in needs}
+    # Larger than what any two assignments can differ by in ways and loads.
+    widest = max((abs(cost) for row in of.values() for cost in row if cost is not None), default=0.0)
+    gap = 2.0 * widest * min(len(slots), len(weighed.columns)) + 1.0
+    ranks = sorted({need.rank(slot) for need, slot in slots}, reverse=True)
+    worth = {rank: gap * (place + 1) for place, rank in enumerate(ranks)}
+    costs: list[list[float]] = []
+    for need, slot in slots:
+        filled = worth[need.rank(slot)]
+        costs.append([0.0 if cost is None else cost - filled for cost in of[need.number]])
+    return Problem(tuple(need for need, _ in slots), weighed.columns, costs)
 
 
 def rest_owed_s(one: Candidate, now: datetime) -> float:
@@ -217,15 +249,6 @@ def rest_owed_s(one: Candidate, now: datetime) -> float:
         return 0.0
     ago_s = (now - one.last_called_at).total_seconds()
     return REST_S * (1.0 - ago_s / REST_OVER_S) if 0.0 <= ago_s < REST_OVER_S else 0.0
-
-
-def _cost_s(need: Need, one: Candidate, load: _Load, way_s: float) -> float:
-    if need.number in one.has:
-        return -KEEP_S  # there already, or as good as
-    in_vain_s = NO_ANSWER_S if need.number in one.unanswered else 0.0
-    until_there_s = way_s + load.delay_s + in_vain_s
-    owed_s = -KEEP_S if need.number in one.called else load.rest_s
-    return need.urgency * until_there_s + owed_s
 
 
 def nearest_first(costs: Costs) -> list[tuple[int, int]]:
