@@ -31,6 +31,8 @@ class Calls(Protocol):
         """Once per open alarm and responder with a page that was not cancelled."""
         ...
 
-    async def last(self, responders: Sequence[ResponderId]) -> Mapping[ResponderId, datetime]:
-        """When the last page that a channel took left for each; who was never paged is left out."""
+    async def last(
+        self, responders: Sequence[ResponderId], since: datetime
+    ) -> Mapping[ResponderId, datetime]:
+        """When the last page that a channel took left for each; who got none after `since` is left out."""
         ...

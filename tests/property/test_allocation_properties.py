@@ -31,7 +31,7 @@ from tocsin.core.roster import ResponderId
 from tocsin.core.travel import Leg, Travel, distance_m, plan_travel
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-PLACES = ("gate", "hall", "dock", "tower", "yard", "pier")
+PLACES: tuple[str, ...] = ("gate", "hall", "dock", "tower", "yard", "pier")
 NUMBERS = st.integers(1, 9)
 
 needs = st.lists(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tocsin.core.alarm import CLOCK_SLACK, Alarm, AlarmId
-from tocsin.core.allocation import PEOPLE, Allocation, Candidate, Need, allocate, reason
+from tocsin.core.allocation import PEOPLE, REST_OVER_S, Allocation, Candidate, Need, allocate, reason
 from tocsin.core.dispatch import Assigned
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import EscalationStep, Who
@@ -46,7 +46,7 @@ async def assign(unit: Unit, policy: Policy, alarm: Alarm, now: datetime) -> Ass
     people = [one for one in policy.roster.on_duty(now) if one.contacts]
     known = _Known(policy, alarm, stored, now)
     known.add_calls(await unit.calls.standing())
-    last = await unit.calls.last([one.id for one in people])
+    last = await unit.calls.last([one.id for one in people], now - timedelta(seconds=REST_OVER_S))
     candidates = [known.candidate(one, last.get(one.id)) for one in people]
     needs = known.needs()
     found = allocate(needs, candidates, policy.travel, now, policy.solve)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, String, and_, case, column, func, literal_column, or_, select, values
+from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.alarm import AlarmId
@@ -37,17 +37,14 @@ class SqlCalls:
         )
         return [Called(AlarmId(row.alarm_id), ResponderId(row.responder), row.left_at) for row in rows]
 
-    async def last(self, responders: Sequence[ResponderId]) -> Mapping[ResponderId, datetime]:
-        if not responders:
-            return {}
+    async def last(
+        self, responders: Sequence[ResponderId], since: datetime
+    ) -> Mapping[ResponderId, datetime]:
         pages = schema.pages
-        asked = values(column("responder", String), name="asked").data([(r,) for r in responders]).cte()
-        # One look at the index's end for each, however many pages they have had: a plain GROUP BY would
-        # read all of them.
-        last_at = (
-            select(func.max(pages.c.done_at, type_=schema.Instant))
-            .where(pages.c.responder == asked.c.responder, _IS_SENT)
-            .scalar_subquery()
+        # Of the index only what is younger than `since` is read, however many pages there have been.
+        rows = await self._connection.execute(
+            select(pages.c.responder, func.max(pages.c.done_at, type_=schema.Instant).label("last_at"))
+            .where(pages.c.responder.in_(responders), pages.c.done_at > since, _IS_SENT)
+            .group_by(pages.c.responder)
         )
-        rows = await self._connection.execute(select(asked.c.responder, last_at.label("last_at")))
-        return {ResponderId(row.responder): row.last_at for row in rows if row.last_at is not None}
+        return {ResponderId(row.responder): row.last_at for row in rows}
