@@ -120,7 +120,9 @@ async def measured(url: str, alarms: int, past: int, rounds: int) -> tuple[list[
     for number in range(rounds):
         async with store.deciding() as unit:
             began, began_cpu = time.perf_counter(), time.process_time()
-            found = await assign(unit, policy, opened[number % len(opened)], NOW + timedelta(seconds=30))
+            found = await assign(
+                unit, policy, policy.roster, opened[number % len(opened)], NOW + timedelta(seconds=30)
+            )
             cpu.append((time.process_time() - began_cpu) * 1000.0)
             wall.append((time.perf_counter() - began) * 1000.0)
             assert found.here

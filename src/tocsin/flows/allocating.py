@@ -12,7 +12,7 @@ from tocsin.core.allocation import PEOPLE, REST_OVER_S, Allocation, Candidate, N
 from tocsin.core.dispatch import Assigned
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import EscalationStep, Who
-from tocsin.core.roster import Responder, ResponderId
+from tocsin.core.roster import Responder, ResponderId, Roster
 from tocsin.flows.policy import Policy
 from tocsin.ports_calls import Called
 from tocsin.ports_store import Unit
@@ -36,14 +36,14 @@ def calls_assigned(policy: Policy, alarm: Alarm, step: int) -> bool:
     return _step_of(policy, alarm, step).who is Who.ASSIGNED
 
 
-async def assign(unit: Unit, policy: Policy, alarm: Alarm, now: datetime) -> Assignment:
+async def assign(unit: Unit, policy: Policy, roster: Roster, alarm: Alarm, now: datetime) -> Assignment:
     """Whom a step that calls the assigned calls, and why each; nobody if nobody on duty is qualified.
 
     Reads and decides, and writes nothing. For a deciding transaction: what it has read must still be true
     when the pages are committed.
     """
     stored = {one.id: one for one in await unit.alarms.open()}
-    people = [one for one in policy.roster.on_duty(now) if one.contacts]
+    people = [one for one in roster.on_duty(now) if one.contacts]
     known = _Known(policy, alarm, stored, now)
     known.add_calls(await unit.calls.standing())
     last = await unit.calls.last([one.id for one in people], now - timedelta(seconds=REST_OVER_S))

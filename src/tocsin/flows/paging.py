@@ -19,7 +19,9 @@ async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: da
 
     Where its assigned are taken from other alarms, those are given somebody else at once.
     """
-    to = await assign(unit, policy, alarm, now) if calls_assigned(policy, alarm, step) else Assignment()
+    to = Assignment()
+    if calls_assigned(policy, alarm, step):
+        to = await assign(unit, policy, policy.roster, alarm, now)
     plan = _plan(policy, alarm, step, to.here, now)
     await _call(unit, alarm, plan, Entry.DISPATCHED if step == 0 else Entry.ESCALATED, now)
     for other, assigned in to.elsewhere:
