@@ -261,6 +261,21 @@ async def test_one_whose_page_does_not_leave_is_replaced(store: SqlStore, tmp_pa
     await channel.close()
 
 
+async def test_one_who_is_not_reached_and_has_no_other_is_not_told_of_again(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    channel = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=2.0)
+    people = (at("mill", "Ana"), at("gate", "Ben", "water"), at("dock", "Cleo", "water"))
+    site = Site(store, tmp_path, the_policy(*people), {"webhook": channel})
+    first = await fire(site, "hall")
+    await site.delivery.work(site.now(1))  # nobody listens anywhere
+    for at_s in (10.0, 20.0):
+        await fire(site, f"dock-{at_s}", at_s, hazard="water")
+    assert len(await told(site, first)) == 1
+    assert len(await site.pages(first.id)) == 1
+    await channel.close()
+
+
 async def test_without_stations_the_one_who_rested_longest_goes(store: SqlStore, tmp_path: Path) -> None:
     names = ("Ana", "Ben", "Cleo", "Dov")
     channel = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=5.0)

@@ -56,7 +56,10 @@ async def assign(unit: Unit, policy: Policy, roster: Roster, alarm: Alarm, now: 
         other = known.alarm(need)
         if other.next_step_at is not None and other.next_step_at <= now:
             continue  # its own step is due, in this very transaction perhaps
-        fresh = [one for one in found.to[need.number] if not one.minds(need)]
+        # Who was called in vain has had this step's page: their turn comes with the alarm's own next step.
+        fresh = [
+            one for one in found.to[need.number] if not one.minds(need) and need.number not in one.unanswered
+        ]
         if fresh:
             elsewhere.append((other, _assigned(need, fresh, found, candidates, policy)))
     return Assignment(_assigned(mine, found.to[mine.number], found, candidates, policy), tuple(elsewhere))
