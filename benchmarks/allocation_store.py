@@ -121,7 +121,7 @@ async def measured(url: str, alarms: int, past: int, rounds: int) -> tuple[list[
         async with store.deciding() as unit:
             began, began_cpu = time.perf_counter(), time.process_time()
             found = await assign(
-                unit, policy, policy.roster, opened[number % len(opened)], NOW + timedelta(seconds=30)
+                unit, policy, policy.roster, opened[number % len(opened)], 0, NOW + timedelta(seconds=30)
             )
             cpu.append((time.process_time() - began_cpu) * 1000.0)
             wall.append((time.perf_counter() - began) * 1000.0)

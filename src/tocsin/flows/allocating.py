@@ -36,15 +36,18 @@ def calls_assigned(policy: Policy, alarm: Alarm, step: int) -> bool:
     return _step_of(policy, alarm, step).who is Who.ASSIGNED
 
 
-async def assign(unit: Unit, policy: Policy, roster: Roster, alarm: Alarm, now: datetime) -> Assignment:
-    """Whom a step that calls the assigned calls, and why each; nobody if nobody on duty is qualified.
+async def assign(
+    unit: Unit, policy: Policy, roster: Roster, alarm: Alarm, step: int, now: datetime
+) -> Assignment:
+    """Whom the alarm's step `step` calls, one that calls the assigned, and why each; nobody if nobody on duty is
+    qualified.
 
     Reads and decides, and writes nothing. For a deciding transaction: what it has read must still be true
     when the pages are committed.
     """
     stored = {one.id: one for one in await unit.alarms.open()}
     people = [one for one in roster.on_duty(now) if one.contacts]
-    known = _Known(policy, alarm, stored, now)
+    known = _Known(policy, alarm, step, stored, now)
     known.add_calls(await unit.calls.standing())
     last = await unit.calls.last([one.id for one in people], now - timedelta(seconds=REST_OVER_S))
     candidates = [known.candidate(one, last.get(one.id)) for one in people]
@@ -83,6 +86,7 @@ class _Known:
 
     policy: Policy
     stepped: Alarm
+    step: int
     stored: Mapping[AlarmId, Alarm]
     now: datetime
     under_way: dict[ResponderId, set[int]] = field(default_factory=dict[ResponderId, set[int]])
@@ -117,25 +121,25 @@ class _Known:
     def needs(self) -> list[Need]:
         """The stepped alarm first, then the gravest that call the assigned too."""
         others = [
-            self._need(alarm)
+            self._need(alarm, alarm.step)
             for alarm in self.stored.values()
             if alarm.id != self.stepped.id
             and alarm.wants_pages(self.now)
             and calls_assigned(self.policy, alarm, alarm.step)
         ]
         others.sort(key=lambda need: (need.rank(0), need.number))
-        return [self._need(self.stepped), *others[: MAX_NEEDS - 1]]
+        return [self._need(self.stepped, self.step), *others[: MAX_NEEDS - 1]]
 
     def alarm(self, need: Need) -> Alarm:
         return next(alarm for alarm in self.stored.values() if alarm.number == need.number)
 
-    def _need(self, alarm: Alarm) -> Need:
+    def _need(self, alarm: Alarm, step: int) -> Need:
         return Need(
             alarm.number,
             alarm.priority,
             alarm.place,
             self.policy.catalogue.get(alarm.hazard).qualification,
-            PEOPLE,
+            people_of(_step_of(self.policy, alarm, step)),
             drill=alarm.status is not CapStatus.ACTUAL,
         )
 
@@ -143,3 +147,8 @@ class _Known:
 def _step_of(policy: Policy, alarm: Alarm, step: int) -> EscalationStep:
     steps = policy.escalation.plan_for(alarm.signal).steps
     return steps[min(step, len(steps) - 1)]
+
+
+def people_of(_step: EscalationStep) -> int:
+    """How many the step wants; every step the same."""
+    return PEOPLE

@@ -21,7 +21,7 @@ async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: da
     """
     to = Assignment()
     if calls_assigned(policy, alarm, step):
-        to = await assign(unit, policy, policy.roster, alarm, now)
+        to = await assign(unit, policy, policy.roster, alarm, step, now)
     plan = _plan(policy, alarm, step, to.here, now)
     await _call(unit, alarm, plan, Entry.DISPATCHED if step == 0 else Entry.ESCALATED, now)
     for other, assigned in to.elsewhere:
