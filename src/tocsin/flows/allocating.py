@@ -39,8 +39,8 @@ def calls_assigned(policy: Policy, alarm: Alarm, step: int) -> bool:
 async def assign(
     unit: Unit, policy: Policy, roster: Roster, alarm: Alarm, step: int, now: datetime
 ) -> Assignment:
-    """Whom the alarm's step `step` calls, one that calls the assigned, and why each; nobody if nobody on duty is
-    qualified.
+    """Whom the alarm's step `step` calls and why each, where it calls the assigned; nobody if nobody on duty
+    is qualified.
 
     Reads and decides, and writes nothing. For a deciding transaction: what it has read must still be true
     when the pages are committed.
