@@ -47,6 +47,7 @@ from tocsin.config_models import ModelSection, check_models
 from tocsin.config_roster import escalation_of, roster_of
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
+from tocsin.config_travel import TravelSection
 from tocsin.core.causes import Causes
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.geometry import Position
@@ -54,6 +55,7 @@ from tocsin.core.hazards import Catalogue, HazardOverride
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
+from tocsin.core.travel import Travel
 
 ANY_HOST = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - named here to be told apart
 
@@ -188,6 +190,7 @@ class Config(BaseSettings):
     channel: ChannelSections = ChannelSections()
     hazard: dict[str, HazardSection] = {}
     cause: dict[str, CauseSection] = {}
+    travel: TravelSection = TravelSection()
     keep: Keep = Keep()
 
     @classmethod
@@ -240,6 +243,16 @@ class Config(BaseSettings):
         """Where the declared places are, of those that say so, by id."""
         return {p.id: Position(p.lat, p.lon) for p in self.place if p.lat is not None and p.lon is not None}
 
+    def travel_times(self) -> Travel:
+        """The ways from stations to places. Raises ConfigError for what does not hold together."""
+        here = {
+            camera.id: Position(camera.lat, camera.lon)
+            for camera in self.camera
+            if not camera.place and camera.lat is not None and camera.lon is not None
+        }
+        stations = {r.station for r in self.responder if r.station}
+        return self.travel.planned(self.places(), stations, here | self.positions())
+
 
 def load(path: Path) -> Config:
     """The configuration of that file, checked as a whole. Raises ConfigError."""
@@ -272,6 +285,7 @@ def from_values(values: dict[str, Any], where: str) -> Config:
         config.catalogue()
         config.causes()
         config.escalation_plans()
+        config.travel_times()
     except TocsinError as error:
         raise ConfigError(error.what, where=f"{where}: {error.where}", hint=error.hint) from None
     _check_names(config, where)

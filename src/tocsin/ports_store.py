@@ -18,6 +18,7 @@ from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
+from tocsin.ports_calls import Calls
 from tocsin.ports_duty import DutyBook
 from tocsin.redact import RedactedPicture
 
@@ -367,6 +368,8 @@ class Unit(Protocol):
     def duty(self) -> DutyBook: ...
     @property
     def calibrations(self) -> CalibrationBook: ...
+    @property
+    def calls(self) -> Calls: ...
 
 
 class Store(Protocol):

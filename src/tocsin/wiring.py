@@ -18,7 +18,9 @@ from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
+from tocsin.core.allocation import Solver, nearest_first
 from tocsin.core.errors import ConfigError
+from tocsin.core.plans import Who
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.calibrating import Calibrating
@@ -72,7 +74,22 @@ def policy_of(config: Config) -> Policy:
         keep_pictures_days=config.keep.pictures_days,
         keep_alarms_days=config.keep.alarms_days,
         causes=config.causes(),
+        travel=config.travel_times(),
+        solve=_solver(config),
     )
+
+
+def _solver(config: Config) -> Solver:
+    """SciPy's, for a site whose plans assign some of its people: it takes 50 MB and most of a second to load,
+    which must be spent at the start and not before the first page."""
+    plans = config.escalation_plans()
+    steps = [s for plan in (plans.alarm, plans.trouble, *(r.plan for r in plans.rules)) for s in plan.steps]
+    fewest = min((step.people for step in steps if step.who is Who.ASSIGNED), default=len(config.responder))
+    if len(config.responder) <= fewest:
+        return nearest_first  # all of them are called anyway
+    from tocsin.assigning import least_sum
+
+    return least_sum
 
 
 def store_of(config: Config, secrets: Secrets) -> SqlStore:

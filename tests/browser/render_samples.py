@@ -52,6 +52,9 @@ SHELVE_REASONS = [
 ]
 
 
+NEAREST = "nearest qualified for fire, about 2 min away"
+
+
 def catalogue() -> Catalogue:
     return Catalogue()
 
@@ -176,21 +179,32 @@ def alarm(
             LineView(at + timedelta(seconds=4), "e-mail", "Page failed: A. Keller", "550 mailbox full"),
         ),
         "pages": (
-            PageView(
-                "A. Keller", "web push", "sent", at + timedelta(seconds=1), "accepted by the push service"
-            ),
+            PageView("A. Keller", "web push", "sent", at + timedelta(seconds=1), "", NEAREST),
             PageView(
                 "A. Keller",
                 "e-mail",
                 "failed",
                 at + timedelta(seconds=4),
                 "550 mailbox full; the next channel followed",
+                NEAREST,
             ),
-            PageView("Fire team", "MQTT siren", "sent", at + timedelta(seconds=1), ""),
+            PageView("Fire team", "MQTT siren", "sent", at + timedelta(seconds=1), "", "everyone on duty"),
             PageView(
-                "B. Okafor", "web push", "due", at + timedelta(seconds=120), "only if nobody acknowledges"
+                "B. Okafor",
+                "web push",
+                "due",
+                at + timedelta(seconds=120),
+                "tried 2 times; no answer",
+                "nearest qualified for fire with no open alarm, 4 min away (nearer A. Keller did not answer)",
             ),
-            PageView("C. Brandt", "web push", "cancelled", at + timedelta(seconds=6), "off duty since 14:00"),
+            PageView(
+                "C. Brandt",
+                "web push",
+                "cancelled",
+                at + timedelta(seconds=6),
+                "no longer wanted: the alarm is ACK",
+                "on duty and qualified for fire",
+            ),
         ),
     }
     values.update(changes)

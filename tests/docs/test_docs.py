@@ -196,13 +196,14 @@ HEADINGS = {
     "rotation.hours": "### `shifts`",
     "plan.match": "### `match`",
     "plan.steps": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
+    "travel.time": "## `[[travel.time]]`",
     "escalation.alarm": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
     "escalation.trouble": "## `[[escalation.alarm]]`, `[[escalation.trouble]]`",
 }
 
 
 def _heading(path: str) -> str:
-    single = path in ("site", "centre", "watcher", "keep") or path.startswith("channel.")
+    single = path in ("site", "centre", "watcher", "travel", "keep") or path.startswith("channel.")
     return HEADINGS.get(path) or (f"## `[{path}]`" if single else f"## `[[{path}]]`")
 
 

@@ -102,6 +102,8 @@ def plan_step(
     plan = escalation.plan_for(alarm.signal, alarm.hazard, alarm.place)
     wanted = plan.step_at(step)
     people, reason = _choose(plan.from_step(step), hazard, roster, assigned, now)
+    # Each is told why it is they; the journal has it of all.
+    own = {one.responder: one.reason for one in assigned} if wanted.who is Who.ASSIGNED else {}
     pages = tuple(
         Page(
             id=_page_id(alarm, step, person, contact),
@@ -112,7 +114,7 @@ def plan_step(
             responder_name=person.name,
             channel=contact.channel,
             address=contact.address,
-            why=reason,
+            why=own.get(person.id, reason),
             run_at=now,
         )
         for person in people

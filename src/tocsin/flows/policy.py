@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from tocsin.core.allocation import Solver, nearest_first
 from tocsin.core.causes import Causes
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
+from tocsin.core.travel import Travel
 
 Ring = Callable[[], None]
 """Wakes whoever waits for work or news; called after a commit."""
@@ -27,6 +29,7 @@ class Policy:
 
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
     `places` maps place ids to names, `positions` those that say where they are.
+    `travel` are the ways between stations and places, `solve` what spreads responders over open alarms.
     `url` is where responders find the console.
     """
 
@@ -41,6 +44,8 @@ class Policy:
     keep_pictures_days: int = 30
     keep_alarms_days: int = 400
     causes: Causes = field(default_factory=Causes)
+    travel: Travel = field(default_factory=Travel)
+    solve: Solver = nearest_first
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

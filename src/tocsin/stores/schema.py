@@ -147,6 +147,13 @@ Index(
     sqlite_where=pages.c.state == "due",
     postgresql_where=pages.c.state == "due",
 )
+Index(
+    "pages_sent_to",
+    pages.c.responder,
+    pages.c.done_at,
+    sqlite_where=pages.c.state == "sent",
+    postgresql_where=pages.c.state == "sent",
+)
 
 journal = Table(
     "journal",

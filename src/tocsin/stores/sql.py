@@ -20,7 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 from tocsin.core.observation import Edge
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_duty, tables_house, tables_service, tables_zones
+from tocsin.stores import (
+    tables,
+    tables_calibrations,
+    tables_calls,
+    tables_duty,
+    tables_house,
+    tables_service,
+    tables_zones,
+)
 from tocsin.stores.mirror import OpenAlarms
 from tocsin.stores.pending import Pending
 
@@ -59,6 +67,7 @@ class SqlUnit:
         self.service = tables_service.SqlServiceBook(connection)
         self.duty = tables_duty.SqlDutyBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
+        self.calls = tables_calls.SqlCalls(connection)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
         await self.edges.foresee([edge.id for edge in edges])

@@ -170,9 +170,8 @@ def _page(page: Page) -> PageView:
     detail = page.last_error
     if page.state is PageState.DUE and page.attempts:
         detail = f"tried {page.attempts} times; {page.last_error}"
-    return PageView(
-        page.responder_name, page.channel, page.state.value, page.done_at or page.run_at, detail or page.why
-    )
+    at = page.done_at or page.run_at
+    return PageView(page.responder_name, page.channel, page.state.value, at, detail, page.why)
 
 
 def _sources(alarm: Alarm, names: dict[str, str]) -> str:

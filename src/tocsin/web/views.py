@@ -29,13 +29,15 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page owed or sent to a responder. `state` is due, sent, failed, cancelled."""
+    """One page owed or sent to a responder. `state` is due, sent, failed, cancelled; `detail` says what went
+    wrong, `why` why it goes to this responder (invariant 7)."""
 
     responder: str
     channel: str
     state: str
     at: datetime
     detail: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ DESCRIBES = """
 # A field whose name has such a part, and yet is about a thing or about the staff's own account.
 ALLOWED = {
     ("CameraHealth", "name"): "the camera's",
+    ("Candidate", "name"): "staff account: who may be called",
     ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
     ("EscalationStep", "people"): "how many responders are to be assigned",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
@@ -54,6 +55,7 @@ ALLOWED = {
     ("Landmark", "name"): "the landmark's: a mast, a chimney",
     ("Landmark", "height_m"): "the landmark's",
     ("Mount", "height_m"): "the camera's over the ground",
+    ("Need", "people"): "how many responders an alarm calls",
     ("Offer", "name"): "the stream's at its camera: main, sub",
     ("Page", "responder_name"): "staff account: who is called",
     ("Responder", "account"): "staff account: the user name under which they sign in",

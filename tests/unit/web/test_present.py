@@ -85,6 +85,7 @@ def test_every_page_is_shown(state: PageState) -> None:
     )  # fmt: skip
     (shown,) = alarm_view(an_alarm(), _policy(), NOON, pages=[page]).pages
     assert (shown.responder, shown.channel, shown.state) == ("Ana", "webhook", state.value)
+    assert shown.why == "on duty", "why it goes to her is told whatever has become of it"
     assert "secret.example" not in str(shown), "the path of a webhook is often its secret"
     if state is PageState.DUE:
         assert shown.detail == "tried 2 times; no answer"
