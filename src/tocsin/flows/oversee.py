@@ -209,6 +209,8 @@ class Oversee:
                 count = await unit.alarms.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
                 await unit.accounts.end(now)
                 await unit.silences.drop_expired(now)
+                for kept in (unit.sending, unit.subscriptions):
+                    await kept.end(now - timedelta(days=self._policy.keep_alarms_days))
             ended_alarms += count
             if count < SWEEP:
                 break

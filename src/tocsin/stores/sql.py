@@ -19,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores import (
+    tables,
+    tables_calibrations,
+    tables_channels,
+    tables_house,
+    tables_service,
+    tables_zones,
+)
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -51,6 +58,8 @@ class SqlUnit:
         self.watchers = tables_house.SqlWatchers(connection)
         self.accounts = tables_house.SqlAccounts(connection)
         self.channels = tables_house.SqlChannels(connection, writes=writes)
+        self.sending = tables_channels.SqlSending(connection, writes=writes)
+        self.subscriptions = tables_channels.SqlSubscriptions(connection)
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
