@@ -35,13 +35,16 @@ class SmsChannel:
     name = "sms"
 
     def __init__(self, provider: TelephonyProvider) -> None:
-        self._provider = provider
+        self.provider = provider
 
     async def send(self, message: Message) -> str:
         """Returns what the company calls the message. Raises DeliveryError kinds."""
         to = _checked(message.address, self.name)
-        said = await self._provider.send_sms(to, sms_text(message), message.page_id)
+        said = await self.provider.send_sms(to, sms_text(message), message.page_id)
         return f"sms to {masked(to)}: accepted as {said}"
+
+    async def close(self) -> None:
+        await self.provider.close()
 
 
 class VoiceChannel:
@@ -50,13 +53,16 @@ class VoiceChannel:
     name = "voice"
 
     def __init__(self, provider: TelephonyProvider) -> None:
-        self._provider = provider
+        self.provider = provider
 
     async def send(self, message: Message) -> str:
         """Returns what the company calls the call, which it has only begun. Raises DeliveryError kinds."""
         to = _checked(message.address, self.name)
-        said = await self._provider.call(to, spoken(message), message.page_id, message.alarm_number)
+        said = await self.provider.call(to, spoken(message), message.page_id, message.alarm_number)
         return f"call to {masked(to)}: accepted as {said}"
+
+    async def close(self) -> None:
+        await self.provider.close()
 
 
 def _checked(address: str, channel: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from tocsin.core.alarm import Alarm
 from tocsin.core.dispatch import plan_step
 from tocsin.core.journal import Entry, JournalEntry
+from tocsin.flows.devices import with_devices
 from tocsin.flows.policy import Policy
 from tocsin.ports_store import Unit
 
@@ -15,7 +16,8 @@ from tocsin.ports_store import Unit
 async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: datetime) -> Alarm:
     """Adds the step's pages and journals whom they go to; returns the alarm with its next deadline."""
     hazard = policy.catalogue.get(alarm.hazard)
-    plan = plan_step(alarm, hazard, policy.roster, policy.escalation, step, now)
+    roster = await with_devices(unit, policy.roster)
+    plan = plan_step(alarm, hazard, roster, policy.escalation, step, now)
     await unit.pages.add(plan.pages)
     await unit.journal.write(
         JournalEntry(
