@@ -25,8 +25,8 @@ from tocsin.ports import Message
 _SERVICES: Final = """
     46elks bulksms bulkvs burstsms clickatell clicksend d7sms discord flock form forms freemobile
     gchat gotify gotifys guilded infobip json jsons kavenegar kook lark line matrix matrixs
-    mattermost messagebird mmost mmosts msg91 msgbird nctalk nctalks nexmo notica noticas ntfy
-    ntfys octopush opsgenie pagerduty pagertree pbul plivo pover prowl pushed pushy pushover rocket
+    mmost mmosts msg91 msgbird nctalk nctalks nexmo notica noticas ntfy
+    ntfys octopush opsgenie pagerduty pagertree pbul plivo pover prowl pushed pushy rocket
     rockets ryver seven sfr signal signals signl4 simplepush sinch slack smseagle smseagles smsmgr
     sns spugpush splunk squadcast telnyx tgram threema twist victorops voipms vonage webex wechat
     whatsapp workflow workflows wxteams xml xmls zulip
