@@ -98,7 +98,8 @@ def trust(authority: trustme.CA) -> Any:
     import ssl
 
     context = ssl.create_default_context()
-    authority.configure_trust(context)
+    any_authority: Any = authority  # its types leave pyOpenSSL's contexts open
+    any_authority.configure_trust(context)
     return context
 
 
@@ -386,7 +387,7 @@ def test_what_could_touch_this_machine_is_refused_without_telling_the_url(url: s
 def test_every_allowed_service_is_one_that_apprise_knows() -> None:
     from apprise.manager_plugins import NotificationManager
 
-    known = NotificationManager()
+    known: Any = NotificationManager()
     known.load_modules()
     assert [one for one in sorted(SERVICES) if one not in known] == []
 

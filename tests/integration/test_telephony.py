@@ -156,7 +156,7 @@ def test_nothing_is_taken_without_the_companys_signature(yard: Yard) -> None:
             {"x-twilio-signature": signed},
             {"x-twilio-signature": "é"},
         ):
-            raw = {name: value.encode() for name, value in headers.items()}
+            raw = {name.encode(): value.encode() for name, value in headers.items()}
             for path in ("sms", "key?page=x&alarm=1", "sms-status?page=x", "call-status?page=x"):
                 answer = guest.post(f"/hooks/telephony/{path}", content=urlencode(form), headers=raw)
                 assert answer.status_code == 403

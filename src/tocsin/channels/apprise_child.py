@@ -25,10 +25,10 @@ def main() -> int:
     asset.async_mode = False
     asset.http_redirects = False
     sender = apprise.Apprise(asset=asset)
-    if not sender.add(asked["url"]):
+    if not sender.add(asked["url"]):  # pyright: ignore[reportUnknownMemberType]
         return REFUSED
     kind = apprise.NotifyType.FAILURE if asked["grave"] else apprise.NotifyType.WARNING
-    sent = sender.notify(
+    sent = sender.notify(  # pyright: ignore[reportUnknownMemberType]
         body=asked["body"], title=asked["title"], notify_type=kind, body_format=apprise.NotifyFormat.TEXT
     )
     return SENT if sent else NOT_SENT
