@@ -43,6 +43,8 @@ DESCRIBES = """
 # A field whose name has such a part, and yet is about a thing or about the staff's own account.
 ALLOWED = {
     ("CameraHealth", "name"): "the camera's",
+    ("Allowance", "name"): "the channel's",
+    ("Circuit", "name"): "the server's",
     ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
     ("FrameInfo", "height_px"): "the picture's",
