@@ -51,7 +51,8 @@ def test_contacts_come_to_the_roster_with_their_order_and_their_numbers_in_one_f
     ("channel", "address"),
     [
         ("sms", "112"), ("sms", "912345678"), ("sms", "+0912345678"), ("sms", "+351912345678901234"),
-        ("voice", "ana"), ("voice", "+1;rm"), ("mqtt", "#"), ("mqtt", "a/+"), ("mqtt", "$SYS/x"), ("mqtt", "/x"),
+        ("voice", "ana"), ("voice", "+1;rm"), ("mqtt", "#"), ("mqtt", "a/+"), ("mqtt", "$SYS/x"),
+        ("mqtt", "/x"),
         ("mqtt", "x/"), ("mqtt", "a//b"), ("apprise", "json://h"), ("apprise", "Night"), ("apprise", "-x"),
         ("webpush", "ana"),
     ],
