@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from tests.unit.core.making import CATALOGUE, NOON, an_alarm, an_edge
+from tests.unit.core.making import CATALOGUE, NOON, an_alarm
 
 from tocsin.core.dispatch import Page, PageState, next_fallback, plan_step
 from tocsin.core.plans import Escalation
@@ -20,7 +20,7 @@ HELD, DUE, SENT, FAILED, CANCELLED = (
 
 def planned(*contacts: Contact) -> list[Page]:
     assert UTC is not None
-    alarm = an_alarm(an_edge())
+    alarm = an_alarm()
     ana = Responder(ResponderId("ana"), "Ana", contacts)
     plan = plan_step(alarm, CATALOGUE.get(alarm.hazard), Roster((ana,), UTC), Escalation(), 0, NOON)
     return list(plan.pages)
