@@ -21,6 +21,7 @@ from rich.table import Column, Table
 from tocsin import __version__
 from tocsin.cli_accounts import db_app, nothing, user_app, watcher_app
 from tocsin.cli_camera import camera_app
+from tocsin.cli_channel import channel_app
 from tocsin.cli_review import review_app
 from tocsin.cli_roster import roster_app
 from tocsin.clocks import SystemClock
@@ -45,6 +46,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
 app.add_typer(camera_app, name="camera")
 app.add_typer(roster_app, name="roster")
+app.add_typer(channel_app, name="channel")
 
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]

@@ -34,13 +34,8 @@ from pydantic_settings import (
 
 from tocsin.config_base import Identifier, PositiveSeconds, Section
 from tocsin.config_camera import Camera as Camera
-from tocsin.config_duty import (
-    ChannelSections,
-    EscalationSection,
-    PlanSection,
-    ResponderSection,
-    RotationSection,
-)
+from tocsin.config_channels import WITHOUT_SECTION, ChannelSections
+from tocsin.config_duty import EscalationSection, PlanSection, ResponderSection, RotationSection
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import ModelSection, check_models
@@ -170,6 +165,9 @@ class Secrets(BaseSettings):
     email_password: SecretStr | None = None
     webhook_secret: SecretStr | None = None
     database_password: SecretStr | None = None
+    mqtt_password: SecretStr | None = None
+    twilio_token: SecretStr | None = None
+    vapid_key: SecretStr | None = None
 
 
 class Config(BaseSettings):
@@ -325,11 +323,14 @@ def _check_names(config: Config, where: str) -> None:
             )
     for responder in config.responder:
         for contact in responder.contacts:
-            if contact.channel == "email" and config.channel.email is None:
+            missing = getattr(config.channel, contact.channel) is None
+            if missing and contact.channel not in WITHOUT_SECTION:
+                kind = "e-mail" if contact.channel == "email" else contact.channel
                 raise ConfigError(
-                    f"responder {responder.id!r} has an e-mail contact, but there is no [channel.email]",
+                    f"responder {responder.id!r} has an {kind} contact, "
+                    f"but there is no [channel.{contact.channel}]",
                     where=where,
-                    hint="add [channel.email] with host and sender",
+                    hint=f"add [channel.{contact.channel}]; see docs/how-to/channels.md",
                 )
     if config.keep.pictures_days > config.keep.alarms_days:
         raise ConfigError("pictures cannot outlive their alarms", where=f"{where}: [keep]")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from tocsin.config_base import ClockTime, Identifier, Section
+from tocsin.config_channels import ChannelName, checked_address
 from tocsin.core.hazards import Signal
 from tocsin.core.plans import PEOPLE, Who
 from tocsin.core.shifts import MAX_TURN_DAYS
@@ -17,17 +17,14 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class ContactSection(Section):
-    channel: Literal["email", "webhook"]
-    address: str = Field(min_length=3, max_length=2_000)
+    channel: ChannelName
+    address: str = Field(min_length=1, max_length=2_000)
+    fallback: bool = False
 
     @model_validator(mode="after")
     def _can_be_sent_to(self) -> ContactSection:
         # Else it would be found out by the first alarm that reaches nobody.
-        if self.channel == "email":
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.address):
-                raise ValueError("address is not an e-mail address")
-        elif not re.match(r"https?://[^/\s]", self.address):
-            raise ValueError("address is not an http(s) URL")
+        object.__setattr__(self, "address", checked_address(self.channel, self.address))
         return self
 
 
@@ -59,6 +56,12 @@ class RotationSection(Section):
     at: ClockTime
     every_days: int = Field(default=7, ge=1, le=MAX_TURN_DAYS)
     hours: tuple[ShiftSection, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_a_first_way(self) -> ResponderSection:
+        if all(contact.fallback for contact in self.contacts):
+            raise ValueError("every contact is a fallback: one must be used at once")
+        return self
 
 
 class StepSection(Section):
@@ -102,20 +105,3 @@ class PlanSection(Section):
 class EscalationSection(Section):
     alarm: tuple[StepSection, ...] = ()
     trouble: tuple[StepSection, ...] = ()
-
-
-class EmailSection(Section):
-    host: str
-    port: int = Field(default=587, ge=1, le=65_535)
-    sender: str
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
-
-
-class WebhookSection(Section):
-    timeout_s: float = Field(default=10.0, gt=0, le=15, allow_inf_nan=False)
-
-
-class ChannelSections(Section):
-    email: EmailSection | None = None
-    webhook: WebhookSection | None = None

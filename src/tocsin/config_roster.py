@@ -51,7 +51,9 @@ def roster_of(
             Responder(
                 ResponderId(one.id),
                 one.name,
-                tuple(Contact(contact.channel, contact.address) for contact in one.contacts),
+                tuple(
+                    Contact(contact.channel, contact.address, contact.fallback) for contact in one.contacts
+                ),
                 frozenset(one.qualifications),
                 _shifts(one.shifts),
                 one.station,

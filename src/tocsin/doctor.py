@@ -22,6 +22,7 @@ from tocsin.disk import free_share
 from tocsin.flows.coverage import said, uncovered
 from tocsin.ports import PATROL, Clock
 from tocsin.web.render import asset
+from tocsin.wiring_channels import channels_of
 
 LOOK_WITHIN_S = 12.0
 
@@ -172,27 +173,55 @@ async def _disk(config: Config) -> AsyncGenerator[Finding]:
 
 async def _channels(config: Config, secrets: Secrets, clock: Clock) -> AsyncGenerator[Finding]:
     try:
-        channels = wiring.channels_of(config, secrets, clock)
+        channels = channels_of(config, secrets, clock)
     except TocsinError as error:
         yield Finding("error", error.code, str(error))
         return
-    email = config.channel.email
+    email, mqtt = config.channel.email, config.channel.mqtt
     if email is not None:
-        try:
-            async with asyncio.timeout(5):
-                _, writer = await asyncio.open_connection(email.host, email.port)
-                writer.close()
-        except (OSError, TimeoutError):
+        if await _answers(email.host, email.port):
+            yield Finding("ok", "email", f"a server answers at {email.host}:{email.port}")
+        else:
             yield Finding(
                 "error",
                 "email-unreachable",
                 f"no SMTP server answers at {email.host}:{email.port}",
                 "see [channel.email] host and port",
             )
+    if mqtt is not None:
+        if await _answers(mqtt.host, mqtt.port):
+            yield Finding("ok", "mqtt", f"a broker answers at {mqtt.host}:{mqtt.port}")
         else:
-            yield Finding("ok", "email", f"a server answers at {email.host}:{email.port}")
+            yield Finding(
+                "error",
+                "mqtt-unreachable",
+                f"no broker answers at {mqtt.host}:{mqtt.port}",
+                "see [channel.mqtt] host and port",
+            )
+    by_phone = "sms" in channels or "voice" in channels
+    if by_phone:
+        yield Finding("ok", "telephone", "a token is set; `tocsin channel test` sends a message")
+    if (by_phone or config.channel.webpush) and not config.centre.console_url.startswith("https://"):
+        yield Finding(
+            "warning",
+            "not-from-outside",
+            "web push and answers by telephone need the console's https:// address",
+            "put a TLS proxy in front and set [centre] url",
+        )
+    if "apprise" in channels:
+        yield Finding("ok", "apprise", "every name has its URL")
     if "webhook" in channels:
         yield Finding("ok", "webhook", "a signing secret is set")
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return True
 
 
 async def _model(section: ModelSection, config: Config) -> Finding:

@@ -188,6 +188,15 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
+class ManyServers(Protocol):
+    """A channel whose addresses lead to servers of their own: a dead one keeps back no other's pages."""
+
+    def server(self, address: str) -> str:
+        """What names the address's server, without secrets; empty for an address that is none."""
+        ...
+
+
 class Answers(Protocol):
     """What comes back over a channel that is spoken to from outside, once its signature was checked."""
 

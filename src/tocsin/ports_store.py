@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Protocol
 
 from tocsin.core.alarm import Alarm, AlarmId, Silence
+from tocsin.core.circuit import Allowance, Circuit
 from tocsin.core.clicks import Calibration
-from tocsin.core.dispatch import Page
+from tocsin.core.dispatch import Page, PageId
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId
@@ -335,6 +336,80 @@ class Channels(Protocol):
     async def put(self, health: ChannelHealth) -> None: ...
 
 
+class Sending(Protocol):
+    """What delivery knows of its channels beside their health, and how it hastens the pages that wait."""
+
+    async def circuit(self, name: str) -> Circuit:
+        """Inside a transaction that writes, the row is held until its end: workers count together."""
+        ...
+
+    async def put_circuit(self, circuit: Circuit) -> None: ...
+
+    async def close_circuit(self, name: str) -> None:
+        """Forget it: nothing is known against it."""
+        ...
+
+    async def allowance(self, name: str) -> Allowance | None: ...
+
+    async def put_allowance(self, allowance: Allowance) -> None: ...
+
+    async def page(self, page_id: PageId) -> Page | None: ...
+
+    async def beside(self, page: Page) -> Sequence[Page]:
+        """All pages of this page's step to its responder, itself among them."""
+        ...
+
+    async def let_go(self, page_id: PageId, now: datetime) -> bool:
+        """A held page becomes due; False if it is held no more."""
+        ...
+
+    async def hasten(self, channel: str, now: datetime) -> int:
+        """Pages over that channel that wait to be tried go now; how many."""
+        ...
+
+    async def end(self, before: datetime) -> None:
+        """Forget what failed or was used before then, and has not since."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A device on which a member of staff has turned alarms on; `endpoint` is its push service's secret URL.
+
+    `p256dh` and `auth` are its keys (RFC 8291), in base64url. `device` is what its browser calls itself.
+    """
+
+    endpoint: str
+    account: str
+    p256dh: str
+    auth: str
+    device: str
+    added_at: datetime
+    last_ok_at: datetime
+
+
+class Subscriptions(Protocol):
+    async def accounts(self) -> set[str]:
+        """The accounts, of those not disabled, that have a device."""
+        ...
+
+    async def of(self, account: str) -> Sequence[Subscription]:
+        """Those of an account that is not disabled, oldest first."""
+        ...
+
+    async def put(self, subscription: Subscription) -> None:
+        """Insert or replace by its endpoint."""
+        ...
+
+    async def reached(self, endpoint: str, now: datetime) -> None: ...
+
+    async def remove(self, endpoint: str) -> bool: ...
+
+    async def end(self, before: datetime) -> None:
+        """Forget those that were neither used nor renewed since."""
+        ...
+
+
 class Unit(Protocol):
     """One transaction: everything in it is committed together, or nothing is."""
 
@@ -360,6 +435,10 @@ class Unit(Protocol):
     def accounts(self) -> Accounts: ...
     @property
     def channels(self) -> Channels: ...
+    @property
+    def sending(self) -> Sending: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
     @property
     def zones(self) -> ZoneBook: ...
     @property

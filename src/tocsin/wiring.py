@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,18 +14,16 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from tocsin.background import Background
-from tocsin.channels.email import EmailChannel, EmailSettings
-from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
 from tocsin.core.allocation import Solver, nearest_first
-from tocsin.core.errors import ConfigError
 from tocsin.core.plans import Who
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.delivery import Delivery
+from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
@@ -33,7 +32,7 @@ from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
-from tocsin.ports import Channel, Clock
+from tocsin.ports import Clock
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.web.app import create_app
@@ -43,6 +42,7 @@ from tocsin.web.live import Live
 from tocsin.web.onboarding import Jobs
 from tocsin.web.render import Renderer
 from tocsin.web.stills import Stills
+from tocsin.wiring_channels import channels_of, close, push_key_of, services_of, telephone_of
 
 SHUTDOWN_S = 5
 """Open requests get this long when the centre ends; live streams are ended at once."""
@@ -101,34 +101,6 @@ def store_of(config: Config, secrets: Secrets) -> SqlStore:
     return SqlStore(url)
 
 
-def channels_of(config: Config, secrets: Secrets, clock: Clock) -> dict[str, Channel]:
-    """The channels that the configuration names. Raises ConfigError where a secret is missing."""
-    channels: dict[str, Channel] = {}
-    email = config.channel.email
-    if email is not None:
-        if email.username and secrets.email_password is None:
-            raise ConfigError(
-                "it has a user name, but no password is set",
-                where="[channel.email]",
-                hint="set TOCSIN_EMAIL_PASSWORD",
-            )
-        settings = EmailSettings(
-            email.host, email.port, email.sender, email.tls, email.username, secrets.email_password
-        )
-        channels["email"] = EmailChannel(settings, clock)
-    if any(contact.channel == "webhook" for one in config.responder for contact in one.contacts):
-        if secrets.webhook_secret is None:
-            raise ConfigError(
-                "a responder has a webhook contact, but there is no secret to sign with",
-                where="[channel.webhook]",
-                hint="set TOCSIN_WEBHOOK_SECRET to whsec_ and 24 to 64 random bytes in base64",
-            )
-        section = config.channel.webhook
-        timeout_s = section.timeout_s if section else 10.0
-        channels["webhook"] = WebhookChannel(secrets.webhook_secret, clock, timeout_s=timeout_s)
-    return channels
-
-
 def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -> Centre:
     """A centre from its configuration; nothing runs yet. Raises ConfigError."""
     clock = clock or SystemClock()
@@ -136,7 +108,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
     config.centre.data_dir.mkdir(parents=True, exist_ok=True)
     store = store_of(config, secrets)
     pictures = FilePictures(config.centre.data_dir / "pictures")
-    channels = channels_of(config, secrets, clock)
+    devices = Devices(store, services_of(config))
+    channels = channels_of(config, secrets, clock, devices)
     renderer = Renderer(policy, clock)
     live = Live(store, Board(store, policy), renderer, clock)
 
@@ -149,7 +122,9 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
 
     intake = Intake(store, policy, ring)
     evidence = Evidence(store, pictures, ring)
-    delivery = Delivery(store, policy, channels, intake, ring, clock)
+    delivery = Delivery(
+        store, policy, channels, intake, ring, clock, limits=config.channel.limits, jitter=random.random
+    )
     oversee = Oversee(
         store,
         policy,
@@ -184,8 +159,10 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         failing_loops=background.failing,
         metrics_token=checked_token(secrets.metrics_token),
         pages_done=delivery.done,
+        devices=devices,
+        push_key=push_key_of(config, secrets),
+        telephone=telephone_of(channels, delivery),
     )
-    webhook = channels.get("webhook")
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -195,8 +172,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
             yield
         finally:
             await background.stop()
-            if isinstance(webhook, WebhookChannel):
-                await webhook.close()
+            await close(channels)
             await store.close()
 
     return Centre(

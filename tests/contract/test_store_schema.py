@@ -81,6 +81,9 @@ async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url
         await connection.execute(text("DROP TABLE duty_changes"))
         await connection.execute(text("DROP TABLE hand_overs"))
         await connection.execute(text("DROP INDEX pages_sent_to"))
+        for table in ("circuits", "allowances", "subscriptions"):
+            await connection.execute(text(f"DROP TABLE {table}"))
+        await connection.execute(text("ALTER TABLE pages DROP COLUMN fallback"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await store.migrate()
     async with store.reading() as unit:

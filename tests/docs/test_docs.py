@@ -250,7 +250,7 @@ def test_every_environment_variable_in_the_docs_is_read_by_the_code(page: Path) 
     secrets = {f"TOCSIN_{name.upper()}" for name in Secrets.model_fields}
     for name in set(re.findall(r"\bTOCSIN_[A-Z0-9_]*[A-Z0-9]\b", page.read_text(encoding="utf-8"))):
         known = name in secrets or re.fullmatch(
-            r"TOCSIN_CAMERA(_[A-Z0-9_]+_(USERNAME|PASSWORD(_FILE)?))?", name
+            r"TOCSIN_CAMERA(_[A-Z0-9_]+_(USERNAME|PASSWORD(_FILE)?))?|TOCSIN_APPRISE_[A-Z0-9_]+", name
         )
         assert known or f'"{name}"' in code, f"nothing reads {name}"
 

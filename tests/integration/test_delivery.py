@@ -95,7 +95,7 @@ async def test_invariant_1_a_temporary_failure_is_tried_again_later_and_later(
     alarm = await site.raised(an_edge("camera-frozen"))  # troubles escalate after half an hour
     tries: list[float] = []
     at_s = 0.0
-    while len(tries) < 8:
+    while len(tries) < 6:
         before = len(receiver.received)
         await work(site, at_s)
         if any(one.page["alarm_id"] == alarm.id for one in receiver.received[before:]):
@@ -105,16 +105,20 @@ async def test_invariant_1_a_temporary_failure_is_tried_again_later_and_later(
         assert next_run_at is not None
         at_s = max(at_s, (next_run_at - after(0)).total_seconds())
     waits = [round(b - a) for a, b in pairwise(tries)]
-    assert waits == [5, 10, 20, 40, 80, 160, 300]
+    # Never sooner than its own waits; some are longer, for the server rests and one page tries it for all.
+    assert waits[:2] == [5, 10]
+    own = [5, 10, 20, 40, 80]
+    assert all(least <= wait <= 700 for least, wait in zip(own, waits, strict=True)), waits
     assert len(set(receiver.ids())) == len({one.page["alarm_id"] for one in receiver.received})
     (page,) = await site.pages(alarm.id)
-    assert (page.state, page.attempts) == (PageState.DUE, 8)
+    assert (page.state, page.attempts) == (PageState.DUE, 6)
     assert "503" in page.last_error
-    # The journal is not filled with it: the 1st, 2nd, 4th, 8th time.
+    # The journal is not filled with it: the 1st, 2nd, 4th time.
     delayed = [e for e in await site.told(Entry.PAGE_DELAYED) if e.alarm_id == alarm.id]
-    assert len(delayed) == 4
+    assert len(delayed) == 3
     receiver.answer = lambda _: Answer()
-    await work(site, 1700)
+    for _ in range(2):  # one tries whether the server is back, and then all go
+        await work(site, at_s + 400)
     assert (await site.pages(alarm.id))[0].state is PageState.SENT
 
 

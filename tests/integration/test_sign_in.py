@@ -19,6 +19,8 @@ OPEN = {
     "/sign-in": "the way in",
     "/sign-in/once": "the way in by a link",
     "/sign-out": "signing out twice harms nobody; it answers with the way in",
+    "/sw.js": "the service worker: a script of the program, the same for every site",
+    "/hooks/telephony/{name}": "for the telephone company, which signs (tests/integration/test_telephony.py)",
     "/healthz": "for supervisors of the process; says no more than that it lives",
     "/static": "styles, scripts and pictures of the program",
     "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",

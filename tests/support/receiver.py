@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -67,7 +68,9 @@ class _Server(ThreadingHTTPServer):
 class Receiver:
     """Use it as a context manager. `answer` may be replaced at any time."""
 
-    def __init__(self, answer: Callable[[Received], Answer] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[Received], Answer] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answer: Callable[[Received], Answer] = answer or (lambda _: Answer())
         self.ending = threading.Event()
         """Set when the server ends: what waits inside an answer waits on this."""
@@ -124,6 +127,10 @@ class Receiver:
                 pass
 
         self._server = _Server(("127.0.0.1", 0), Handler)
+        self._scheme = "http"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+            self._scheme = "https"
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="receiver"
         )
@@ -146,7 +153,7 @@ class Receiver:
         return self._server.server_address[1]
 
     def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}{path}"
 
     @property
     def received(self) -> list[Received]:

@@ -6,37 +6,35 @@ secret, and drops repeats by `webhook-id`, which is the page's own id.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import json
-from urllib.parse import urlsplit
 
-import httpx
 from pydantic import SecretStr
 
+from tocsin.channels.posting import Poster, host_of
 from tocsin.core.errors import ConfigError, PermanentDeliveryError, TemporaryDeliveryError
 from tocsin.ports import Clock, Message
 
-_TEMPORARY = frozenset({408, 409, 425, 429})
-
 
 class WebhookChannel:
-    """POSTs a page as JSON. Redirects are not followed: they would carry a page somewhere else."""
+    """POSTs a page as JSON."""
 
     name = "webhook"
 
     def __init__(self, secret: SecretStr, clock: Clock, *, timeout_s: float = 10.0) -> None:
         self._key = signing_key(secret)
         self._clock = clock
-        self._timeout_s = timeout_s
-        self._client = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False, trust_env=False)
+        self._poster = Poster(timeout_s)
+
+    def server(self, address: str) -> str:
+        return host_of(address)
 
     async def send(self, message: Message) -> str:
         """Returns the status of the receiver. Raises DeliveryError kinds."""
         # Only the host is named anywhere: the path of a webhook is often its secret.
-        host = _host(message.address)
+        host = host_of(message.address)
         where = f"webhook to {host or 'nowhere'}"
         if not host:
             raise PermanentDeliveryError("the address is not an http(s) URL", where=where)
@@ -47,38 +45,15 @@ class WebhookChannel:
             "webhook-id": message.page_id,
             "webhook-timestamp": timestamp,
             "webhook-signature": signature(self._key, message.page_id, timestamp, body),
-            "user-agent": "tocsin",
         }
-        try:
-            # Streamed, and the body left unread: a receiver cannot fill our memory with its answer.
-            # httpx's timeout is for each read: an answer in drops would never end.
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", message.address, content=body, headers=headers) as response,
-            ):
-                status = response.status_code
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
-            raise PermanentDeliveryError("the address is not an http(s) URL", where=where) from None
-        except (httpx.HTTPError, OSError) as error:
-            raise TemporaryDeliveryError(f"no answer ({type(error).__name__})", where=where) from None
-        if 200 <= status < 300:
-            return f"{where}: accepted with {status}"
-        temporary = status >= 500 or status in _TEMPORARY
-        kind = TemporaryDeliveryError if temporary else PermanentDeliveryError
-        raise kind(f"the receiver answered {status}", where=where)
+        answer = await self._poster.post(message.address, body, headers, where=where)
+        if answer.accepted:
+            return f"{where}: accepted with {answer.status}"
+        kind = TemporaryDeliveryError if answer.temporary else PermanentDeliveryError
+        raise kind(f"the receiver answered {answer.status}", where=where)
 
     async def close(self) -> None:
-        await self._client.aclose()
-
-
-def _host(address: str) -> str:
-    """The host of an http(s) URL that can be called; empty for anything else."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # raises for one that is none
-    except ValueError:
-        return ""
-    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
+        await self._poster.close()
 
 
 def signing_key(secret: SecretStr) -> bytes:

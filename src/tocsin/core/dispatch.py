@@ -23,6 +23,8 @@ _PAGE_NAMESPACE = UUID("6f0c9b0e-5d0e-5c0f-9c55-7a3c1f1f5a10")
 
 class PageState(StrEnum):
     DUE = "due"
+    HELD = "held"
+    """Over a fallback channel: it becomes due when the channels before it have not gone through."""
     SENT = "sent"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -63,6 +65,8 @@ class Page:
     attempts: int = 0
     last_error: str = ""
     done_at: datetime | None = None
+    fallback: int = 0
+    """0: goes at once. From 1 on: held, and let go in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,47 @@ def plan_step(
             address=contact.address,
             why=own.get(person.id, reason),
             run_at=now,
+            state=PageState.HELD if place else PageState.DUE,
+            fallback=place,
         )
         for person in people
-        for contact in dict.fromkeys(person.contacts)  # one entered twice is still one page
+        for place, contact in _in_order(person.contacts)
     )
     return DispatchPlan(
         pages, now + timedelta(seconds=wanted.wait_s), reason, tuple(person.name for person in people)
     )
+
+
+def next_fallback(beside: Sequence[Page]) -> Page | None:
+    """The held page to let go now that a page to this responder did not go through, if any.
+
+    `beside` are all pages of the step to the responder. One has reached them, or is on its way without having
+    failed yet over a fallback channel: no other is needed.
+    """
+    for page in beside:
+        if page.state is PageState.SENT:
+            return None
+        if page.fallback and page.state is PageState.DUE and not page.last_error:
+            return None
+    held = [page for page in beside if page.state is PageState.HELD]
+    return min(held, key=lambda page: page.fallback, default=None)
+
+
+def _in_order(contacts: Sequence[Contact]) -> list[tuple[int, Contact]]:
+    """Each contact with its place: 0 for those that are used at once, 1, 2... for the fallbacks.
+
+    One entered twice is still one page, used at once if either says so. If all were fallbacks there would
+    be nothing to fall back from: the first is used at once.
+    """
+    direct = dict.fromkeys((c.channel, c.address) for c in contacts if not c.fallback)
+    after = dict.fromkeys((c.channel, c.address) for c in contacts)
+    held = [key for key in after if key not in direct]
+    if not direct and held:
+        direct = {held.pop(0): None}
+    return [
+        *((0, Contact(*key)) for key in direct),
+        *((place, Contact(*key, fallback=True)) for place, key in enumerate(held, start=1)),
+    ]
 
 
 def _choose(

@@ -17,10 +17,11 @@ _DAYS_KEPT: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One way to reach a responder."""
+    """One way to reach a responder. A fallback is used when the others do not go through."""
 
     channel: str
     address: str
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from tocsin.core.alarm import CLOCK_SLACK
-from tocsin.core.dispatch import Page, PageState
+from tocsin.core.dispatch import Page, PageId, PageState
 from tocsin.core.errors import DeliveryError, PermanentDeliveryError, TemporaryDeliveryError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.flows.admitting import Admitted, admit, failed_once, fall_back, succeeded, wanted
 from tocsin.flows.intake import Intake
 from tocsin.flows.message import compose
 from tocsin.flows.paging import page_step
@@ -34,6 +35,8 @@ BATCH = 20
 IN_FLIGHT = 64
 """Pages being sent at one time by one centre."""
 FIRST_RETRY_S = 5.0
+JITTER_SHARE = 0.25
+"""By up to this share a retry comes sooner: pages that failed together do not come back together."""
 
 FAILURES_TO_TROUBLE = 3
 """Failures in a row after which a channel raises the trouble signal channel-failing."""
@@ -50,13 +53,17 @@ class Worked:
     sent: int = 0
     failed: int = 0
     cancelled: int = 0
+    waiting: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.escalated or self.sent or self.failed or self.cancelled)
+        return bool(self.escalated or self.sent or self.failed or self.cancelled or self.waiting)
 
 
 class Delivery:
-    """Sends pages and escalates; any number of these may run on one database."""
+    """Sends pages and escalates; any number of these may run on one database.
+
+    `limits` are pages a minute, by channel. `jitter` gives numbers from 0 to below 1, to spread retries.
+    """
 
     def __init__(
         self,
@@ -66,10 +73,15 @@ class Delivery:
         intake: Intake,
         ring: Ring,
         clock: Clock,
+        *,
+        limits: Mapping[str, float] | None = None,
+        jitter: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
         self._policy = policy
         self._channels = channels
+        self._limits = limits or {}
+        self._jitter = jitter
         self._intake = intake
         self._ring = ring
         self._clock = clock
@@ -83,8 +95,8 @@ class Delivery:
 
     async def work(self, now: datetime) -> Worked:
         """One whole round: escalate what is due, send a batch side by side, wait for all of it."""
-        escalated, claimed = await self._claim(now, BATCH)
-        results = await asyncio.gather(*(self._deliver(one, now) for one in claimed), return_exceptions=True)
+        escalated, waiting, admitted = await self._claim(now, BATCH)
+        results = await asyncio.gather(*(self._deliver(one, now) for one in admitted), return_exceptions=True)
         for result in results:
             # All have ended; a page whose receipt could not be kept goes again when its lease is over.
             if isinstance(result, BaseException):
@@ -94,6 +106,7 @@ class Delivery:
             results.count(PageState.SENT),
             results.count(PageState.FAILED) + results.count(PageState.DUE),
             results.count(PageState.CANCELLED),
+            waiting,
         )
         if worked:
             self._ring()
@@ -108,12 +121,14 @@ class Delivery:
         if self._faults:
             faults, self._faults = self._faults, []
             raise faults[0]
-        escalated, claimed = await self._claim(now, IN_FLIGHT - len(self._flying))
-        for one in claimed:
-            task = asyncio.create_task(self._deliver(one, now), name=f"page-{one.page.id}")
+        escalated, waiting, admitted = await self._claim(now, IN_FLIGHT - len(self._flying))
+        for one in admitted:
+            task = asyncio.create_task(self._deliver(one, now), name=f"page-{one.claimed.page.id}")
             self._flying.add(task)
             task.add_done_callback(self._landed)
-        return escalated + len(claimed)
+        if waiting:
+            self._ring()
+        return escalated + waiting + len(admitted)
 
     async def drain(self, within_s: float) -> None:
         """Waits for what is being sent; what is not done by then is sent again after its lease."""
@@ -129,15 +144,18 @@ class Delivery:
             self._faults.append(fault)
         self._ring()
 
-    async def _claim(self, now: datetime, limit: int) -> tuple[int, Sequence[ClaimedPage]]:
+    async def _claim(self, now: datetime, limit: int) -> tuple[int, int, Sequence[Admitted]]:
+        """How many escalated, how many pages must wait for their channel, and those that go."""
         async with self._store.reading() as unit:
             deadline = bool(await unit.alarms.due(now, self._horizon(now), 1))
             next_page = await unit.pages.next_run_at()
         escalated = await self.escalate(now) if deadline else 0
         if limit < 1 or (not escalated and (next_page is None or now < next_page <= now + MAX_RETRY)):
-            return escalated, ()  # an idle centre takes no write lock
+            return escalated, 0, ()  # an idle centre takes no write lock
         async with self._store.writing() as unit:
-            return escalated, await unit.pages.claim(now, now + LEASE, limit)
+            claimed = await unit.pages.claim(now, now + LEASE, limit)
+            admitted = await admit(unit, claimed, self._channels, self._limits, now)
+            return escalated, len(claimed) - len(admitted), admitted
 
     def _horizon(self, now: datetime) -> datetime:
         """No escalation deadline lies beyond this unless the clock was set back."""
@@ -154,14 +172,33 @@ class Delivery:
                     await unit.alarms.put(replace(alarm, next_step_at=None))
         return len(due)
 
-    async def _deliver(self, claimed: ClaimedPage, now: datetime) -> PageState:
-        state = await self._tried(claimed, now)
-        self._done[claimed.page.channel, state.value] += 1
+    async def undelivered(self, page_id: PageId, why: str, now: datetime) -> bool:
+        """What was sent did not arrive, says its channel: it has failed, and the next channel is tried.
+
+        False for a page that is not known, or that has not been sent as far as we know.
+        """
+        async with self._store.writing() as unit:
+            page = await unit.sending.page(page_id)
+            if page is None or page.state is not PageState.SENT:
+                return False
+            await unit.pages.put(replace(page, state=PageState.FAILED, last_error=why, done_at=now))
+            await unit.journal.write(
+                JournalEntry(
+                    now, Entry.PAGE_FAILED, page.alarm_id, f"channel {page.channel}", why, page.responder_name
+                )
+            )
+            await fall_back(unit, page, why, now)
+        self._ring()
+        return True
+
+    async def _deliver(self, admitted: Admitted, now: datetime) -> PageState:
+        state = await self._tried(admitted, now)
+        self._done[admitted.claimed.page.channel, state.value] += 1
         return state
 
-    async def _tried(self, claimed: ClaimedPage, now: datetime) -> PageState:
-        page, alarm = claimed.page, claimed.alarm
-        if not alarm.wants_pages(now) or alarm.round != page.round:
+    async def _tried(self, admitted: Admitted, now: datetime) -> PageState:
+        page, alarm = admitted.claimed.page, admitted.claimed.alarm
+        if not wanted(alarm, page, now):
             why = "no longer wanted: a new round of pages began"
             if not alarm.state.owes_acknowledgement:
                 why = f"no longer wanted: the alarm is {alarm.state.value}"
@@ -170,10 +207,10 @@ class Delivery:
             await self._cancelled(page, why, now)
             return PageState.CANCELLED
         try:
-            said = await self._send(claimed, now)
+            said = await self._send(admitted.claimed, now)
         except DeliveryError as error:
-            return await self._failed(page, error, self._clock.now())
-        return await self._sent(page, said, self._clock.now())
+            return await self._failed(admitted, error, self._clock.now())
+        return await self._sent(admitted, said, self._clock.now())
 
     async def _cancelled(self, page: Page, why: str, now: datetime) -> None:
         # This page alone: a page of an earlier round must not take those of the present one with it.
@@ -205,7 +242,8 @@ class Delivery:
                 f"{type(error).__name__} in the channel", where=page.channel
             ) from error
 
-    async def _sent(self, page: Page, said: str, now: datetime) -> PageState:
+    async def _sent(self, admitted: Admitted, said: str, now: datetime) -> PageState:
+        page = admitted.claimed.page
         async with self._store.writing() as unit:
             await unit.pages.put(
                 replace(page, state=PageState.SENT, attempts=page.attempts + 1, last_error="", done_at=now)
@@ -218,6 +256,7 @@ class Delivery:
             health = await unit.channels.get(page.channel)
             if not health.trouble:
                 await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))
+            await succeeded(unit, admitted.circuit, page.channel, now)
         if health.trouble:
             await self._recovered(health, now)
         return PageState.SENT
@@ -233,10 +272,12 @@ class Delivery:
             if known.trouble == health.trouble:
                 await unit.channels.put(ChannelHealth(health.name, last_ok_at=now))
 
-    async def _failed(self, page: Page, error: DeliveryError, now: datetime) -> PageState:
+    async def _failed(self, admitted: Admitted, error: DeliveryError, now: datetime) -> PageState:
+        page = admitted.claimed.page
         attempts = page.attempts + 1
         state = PageState.FAILED if error.permanent else PageState.DUE
         wait_s = min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), MAX_RETRY.total_seconds())
+        wait_s *= 1.0 - JITTER_SHARE * self._jitter()
         entry = Entry.PAGE_FAILED if error.permanent else Entry.PAGE_DELAYED
         said = f"{error} [{error.code}]"
         async with self._store.writing() as unit:
@@ -265,6 +306,12 @@ class Delivery:
                 trouble = str(uuid5(_TROUBLE, f"{page.channel}/{since.isoformat()}"))
             failing = ChannelHealth(page.channel, failures, since, health.last_ok_at, said, trouble)
             await unit.channels.put(failing)
+            if error.permanent:
+                # The server answered, or there is none to ask: either way it needs no rest.
+                await succeeded(unit, admitted.circuit, page.channel, now)
+            else:
+                await failed_once(unit, admitted, now)
+            await fall_back(unit, page, said, now)
         if trouble:
             # Taken once however often it is told: the edge's id is that of this failing spell. Closed by
             # a person while pages still fail, it is raised anew like any hazard that is still seen.

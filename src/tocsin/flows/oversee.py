@@ -215,6 +215,8 @@ class Oversee:
                 await unit.accounts.end(now)
                 await unit.silences.drop_expired(now)
                 old_duty = await unit.duty.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
+                for kept in (unit.sending, unit.subscriptions):
+                    await kept.end(now - timedelta(days=self._policy.keep_alarms_days))
             ended_alarms += count
             if max(count, old_duty) < SWEEP:
                 break

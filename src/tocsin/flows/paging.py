@@ -11,6 +11,7 @@ from tocsin.core.dispatch import Assigned, DispatchPlan, plan_step
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.roster import Roster
 from tocsin.flows.allocating import Assignment, assign, calls_assigned
+from tocsin.flows.devices import with_devices
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import roster_of
 from tocsin.ports_store import Unit
@@ -21,7 +22,7 @@ async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: da
 
     Where its assigned are taken from other alarms, those are given somebody else at once.
     """
-    roster = await roster_of(unit, policy, now)
+    roster = await with_devices(unit, await roster_of(unit, policy, now))
     to = Assignment()
     if calls_assigned(policy, alarm, step):
         to = await assign(unit, policy, roster, alarm, step, now)

@@ -140,6 +140,7 @@ pages = Table(
     Column("last_error", Text, nullable=False),
     Column("done_at", Instant),
     Column("lease_until", Instant),
+    Column("fallback", Integer, nullable=False, server_default=text("0")),
 )
 Index(
     "pages_due",
@@ -291,4 +292,34 @@ channels = Table(
     Column("last_ok_at", Instant),
     Column("last_error", Text, nullable=False),
     Column("trouble", String(200), nullable=False),
+)
+
+circuits = Table(
+    "circuits",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("trips", Integer, nullable=False),
+    Column("open_until", Instant),
+    Column("failed_at", Instant),
+)
+
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("remaining", Float, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("endpoint", String(1000), primary_key=True),
+    Column("account", String(200), nullable=False, index=True),
+    Column("p256dh", String(120), nullable=False),
+    Column("auth", String(40), nullable=False),
+    Column("device", String(60), nullable=False),
+    Column("added_at", Instant, nullable=False),
+    Column("last_ok_at", Instant, nullable=False, index=True),
 )

@@ -24,6 +24,7 @@ from tocsin.stores import (
     tables,
     tables_calibrations,
     tables_calls,
+    tables_channels,
     tables_duty,
     tables_house,
     tables_service,
@@ -63,11 +64,13 @@ class SqlUnit:
         self.watchers = tables_house.SqlWatchers(connection)
         self.accounts = tables_house.SqlAccounts(connection)
         self.channels = tables_house.SqlChannels(connection, writes=writes)
+        self.sending = tables_channels.SqlSending(connection, self.pending, writes=writes)
+        self.subscriptions = tables_channels.SqlSubscriptions(connection)
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.duty = tables_duty.SqlDutyBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
-        self.calls = tables_calls.SqlCalls(connection)
+        self.calls = tables_calls.SqlCalls(connection, self.pending)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
         await self.edges.foresee([edge.id for edge in edges])

@@ -39,8 +39,11 @@ from tocsin.wire import conditions_codec, edge_codec, silence_codec
 ACTOR_CHARS = 200
 """PostgreSQL refuses what is longer than its column; SQLite does not look."""
 
-_IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
+IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
 # Written out, not bound: a planner uses the partial index only if it sees the same literal.
+
+_UNTRIED: ColumnElement[bool] = and_(schema.pages.c.attempts == 0, schema.pages.c.last_error == "")
+"""One that waits for its channel was not tried either, but says what it waits for."""
 
 
 class SqlEdges:
@@ -306,10 +309,11 @@ def _page_row(page: Page) -> Row:
         "last_error": page.last_error,
         "done_at": page.done_at,
         "lease_until": None,
+        "fallback": page.fallback,
     }
 
 
-def _page(row: Any) -> Page:
+def page_of(row: Any) -> Page:
     return Page(
         id=PageId(row.id),
         alarm_id=AlarmId(row.alarm_id),
@@ -325,6 +329,7 @@ def _page(row: Any) -> Page:
         attempts=row.attempts,
         last_error=row.last_error,
         done_at=row.done_at,
+        fallback=row.fallback,
     )
 
 
@@ -344,8 +349,8 @@ class SqlPages:
             table.c.lease_until.is_(None), table.c.lease_until <= now, table.c.lease_until > lease_until
         )
         # After a power cut the clock may start in the past. A page never tried is due whatever it says.
-        at_hand = or_(table.c.run_at <= now, table.c.attempts == 0, table.c.run_at > now + MAX_RETRY)
-        due = and_(_IS_DUE, at_hand, free)
+        at_hand = or_(table.c.run_at <= now, _UNTRIED, table.c.run_at > now + MAX_RETRY)
+        due = and_(IS_DUE, at_hand, free)
         rows = (
             await self._connection.execute(
                 select(table)
@@ -365,7 +370,7 @@ class SqlPages:
         found = await SqlAlarms(self._connection, self._pending, None).some(
             [AlarmId(row.alarm_id) for row in rows]
         )
-        return [ClaimedPage(_page(row), found[AlarmId(row.alarm_id)]) for row in rows]
+        return [ClaimedPage(page_of(row), found[AlarmId(row.alarm_id)]) for row in rows]
 
     async def put(self, page: Page) -> None:
         await self._pending.flush()
@@ -376,7 +381,10 @@ class SqlPages:
         table = schema.pages
         result = await self._connection.execute(
             update(table)
-            .where(table.c.alarm_id == alarm_id, _IS_DUE)
+            .where(
+                table.c.alarm_id == alarm_id,
+                table.c.state.in_((PageState.DUE.value, PageState.HELD.value)),
+            )
             .values(state=PageState.CANCELLED.value, done_at=now, last_error=why, lease_until=None)
         )
         return result.rowcount
@@ -389,19 +397,19 @@ class SqlPages:
             .where(table.c.alarm_id == alarm_id)
             .order_by(table.c.round, table.c.step, table.c.responder, table.c.channel)
         )
-        return [_page(row) for row in rows]
+        return [page_of(row) for row in rows]
 
     async def next_run_at(self) -> datetime | None:
         await self._pending.flush()
         table = schema.pages
         at_once = literal(schema.EPOCH, schema.Instant)
-        run_at = case((table.c.attempts == 0, at_once), else_=table.c.run_at)
-        return await self._connection.scalar(select(func.min(run_at, type_=schema.Instant)).where(_IS_DUE))
+        run_at = case((_UNTRIED, at_once), else_=table.c.run_at)
+        return await self._connection.scalar(select(func.min(run_at, type_=schema.Instant)).where(IS_DUE))
 
     async def backlog(self) -> tuple[int, datetime | None]:
         await self._pending.flush()
         earliest = func.min(schema.pages.c.run_at, type_=schema.Instant)
-        count, run_at = (await self._connection.execute(select(func.count(), earliest).where(_IS_DUE))).one()
+        count, run_at = (await self._connection.execute(select(func.count(), earliest).where(IS_DUE))).one()
         return count, run_at
 
 

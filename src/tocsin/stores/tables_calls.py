@@ -13,16 +13,19 @@ from tocsin.core.dispatch import PageState
 from tocsin.core.roster import ResponderId
 from tocsin.ports_calls import Called
 from tocsin.stores import schema
+from tocsin.stores.pending import Pending
 
 _IS_SENT: ColumnElement[bool] = schema.pages.c.state == literal_column("'sent'")
 # Written out, not bound: a planner uses the partial index only if it sees the same literal.
 
 
 class SqlCalls:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, pending: Pending) -> None:
         self._connection = connection
+        self._pending = pending
 
     async def standing(self) -> Sequence[Called]:
+        await self._pending.flush()
         pages, alarms = schema.pages, schema.alarms
         # A page that was tried and is tried again has reached nobody, however late its next try is.
         untried = and_(pages.c.state == PageState.DUE.value, pages.c.attempts == 0)

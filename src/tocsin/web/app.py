@@ -35,9 +35,11 @@ from tocsin.web import (
     api_onboarding,
     api_staff,
     api_zones,
+    hooks,
     metrics,
     pages,
     pages_calibrate,
+    pages_devices,
     pages_duty,
     pages_onboarding,
     pages_service,
@@ -76,6 +78,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (ConfigError, 422),
     (TooManyTriesError, 429),
     (StoreError, 503),
+    (hooks.NotReadyError, 503),
 )
 
 _HEADERS = (
@@ -113,6 +116,8 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(api_onboarding.router)
     app.include_router(api_staff.router)
     app.include_router(metrics.router)
+    app.include_router(hooks.router)
+    app.include_router(pages_devices.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
     app.include_router(pages_zones.router)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.calibrating import Calibrating
+from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
@@ -18,10 +19,11 @@ from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
-from tocsin.ports import Clock
+from tocsin.ports import Answers, Clock
 from tocsin.ports_store import Store
 
 if TYPE_CHECKING:
+    from tocsin.web.hooks import Telephone
     from tocsin.web.live import Live
     from tocsin.web.onboarding import Jobs
     from tocsin.web.render import Renderer
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 class House:
     """One centre. `secure_cookies` is false only for plain http on this machine; `failing_loops` names the
     background loops that have not succeeded for a while. `metrics_token`: who bears it may read the metrics;
-    nobody without one. `pages_done`: tries to send since the start, by channel and outcome."""
+    nobody without one. `pages_done`: tries to send since the start, by channel and outcome. `push_key`: the
+    public key of web push, in base64url; empty where it is not set up."""
 
     policy: Policy
     store: Store
@@ -54,6 +57,10 @@ class House:
     failing_loops: Callable[[], list[str]]
     metrics_token: SecretStr | None
     pages_done: Callable[[], Mapping[tuple[str, str], int]]
+    devices: Devices
+    push_key: str = ""
+    telephone: Telephone | None = None
+    answers: Answers | None = None
 
 
 def _house(request: Request) -> House:

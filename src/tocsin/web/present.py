@@ -46,6 +46,7 @@ _ENTRY_TEXT = {
     Entry.PAGE_DELAYED: "Page delayed, will be tried again",
     Entry.PAGE_FAILED: "Page failed",
     Entry.PAGE_CANCELLED: "Pages cancelled",
+    Entry.FALLBACK: "Next channel tried",
     Entry.ACKNOWLEDGED: "Acknowledged",
     Entry.RESOLVED: "Resolved",
     Entry.SILENCED: "Silenced",

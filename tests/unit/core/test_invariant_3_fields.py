@@ -44,6 +44,8 @@ DESCRIBES = """
 ALLOWED = {
     ("CameraHealth", "name"): "the camera's",
     ("Candidate", "name"): "staff account: who may be called",
+    ("Allowance", "name"): "the channel's",
+    ("Circuit", "name"): "the server's",
     ("Cause", "name"): "the cause's: low sun, steam, a web on the lens",
     ("EscalationStep", "people"): "how many responders are to be assigned",
     ("EscalationStep", "who"): "a class of responders: qualified, on duty, everyone",
