@@ -35,6 +35,11 @@ class Entry(StrEnum):
     IN_SERVICE = "in-service"
     CAMERA_ADDED = "camera-added"
     CALIBRATED = "calibrated"
+    PAGE_DELIVERED = "page-delivered"
+    PAGE_SEEN = "page-seen"
+    ON_THE_WAY = "on-the-way"
+    ON_SITE = "on-site"
+    ANSWER_REFUSED = "answer-refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from tocsin.core.causes import Causes
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
+from tocsin.core.links import LinkSigner
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
@@ -27,7 +28,8 @@ class Policy:
 
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
     `places` maps place ids to names, `positions` those that say where they are.
-    `url` is where responders find the console.
+    `url` is where responders find the console. `links` signs the links of messages; without it they lead to
+    the console only.
     """
 
     site: str
@@ -41,6 +43,7 @@ class Policy:
     keep_pictures_days: int = 30
     keep_alarms_days: int = 400
     causes: Causes = field(default_factory=Causes)
+    links: LinkSigner | None = None
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

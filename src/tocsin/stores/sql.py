@@ -19,7 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores import (
+    tables,
+    tables_answers,
+    tables_calibrations,
+    tables_house,
+    tables_service,
+    tables_zones,
+)
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -44,7 +51,7 @@ class SqlUnit:
     def __init__(self, connection: AsyncConnection, *, writes: bool) -> None:
         self.edges = tables.SqlEdges(connection)
         self.alarms = tables.SqlAlarms(connection)
-        self.pages = tables.SqlPages(connection)
+        self.pages = tables_answers.SqlAnsweredPages(connection)
         self.journal = tables.SqlJournal(connection)
         self.silences = tables_house.SqlSilences(connection)
         self.pictures = tables_house.SqlPictureIndex(connection)
@@ -54,6 +61,8 @@ class SqlUnit:
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
+        self.used_links = tables_answers.SqlUsedLinks(connection)
+        self.handling = tables_answers.SqlHandling(connection)
 
 
 class SqlStore:

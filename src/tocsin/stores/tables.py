@@ -42,6 +42,8 @@ ACTOR_CHARS = 200
 _IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
 # Written out, not bound: a planner uses the partial index only if it sees the same literal.
 
+DONE = tuple(state.value for state in (PageState.SENT, PageState.FAILED, PageState.CANCELLED))
+
 
 async def insert_new(connection: AsyncConnection, table: Table, rows: Sequence[Values]) -> None:
     """Insert those whose primary key is not there yet."""
@@ -209,6 +211,11 @@ class SqlAlarms:
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
         return {AlarmId(row.id): _alarm(row) for row in rows}
 
+    async def numbered(self, number: int) -> Alarm | None:
+        table = schema.alarms
+        row = (await self._connection.execute(select(table).where(table.c.number == number))).first()
+        return None if row is None else _alarm(row)
+
     async def next_number(self) -> int:
         last = await self._connection.scalar(select(func.max(schema.alarms.c.number)))
         return (last or 0) + 1
@@ -252,7 +259,7 @@ class SqlAlarms:
                 select(table.c.id).where(table.c.closed_at < before).limit(limit)
             )
         ]
-        for child in (schema.pages, schema.journal, schema.pictures, schema.edges):
+        for child in (schema.pages, schema.journal, schema.pictures, schema.edges, schema.handling):
             await self._connection.execute(delete(child).where(child.c.alarm_id.in_(ids)))
         # What never became an alarm ends with the same age.
         await self._connection.execute(
@@ -266,6 +273,7 @@ class SqlAlarms:
 
 
 def _page_row(page: Page) -> Values:
+    # Not how far it has got: see `ports_store.Pages.put`.
     return {
         "id": page.id,
         "alarm_id": page.alarm_id,
@@ -285,7 +293,7 @@ def _page_row(page: Page) -> Values:
     }
 
 
-def _page(row: Any) -> Page:
+def page_of(row: Any) -> Page:
     return Page(
         id=PageId(row.id),
         alarm_id=AlarmId(row.alarm_id),
@@ -301,6 +309,9 @@ def _page(row: Any) -> Page:
         attempts=row.attempts,
         last_error=row.last_error,
         done_at=row.done_at,
+        delivered_at=row.delivered_at,
+        seen_at=row.seen_at,
+        acknowledged_at=row.acknowledged_at,
     )
 
 
@@ -337,7 +348,7 @@ class SqlPages:
             .values(lease_until=lease_until, attempts=table.c.attempts + 1)
         )
         found = await SqlAlarms(self._connection).many([AlarmId(row.alarm_id) for row in rows])
-        return [ClaimedPage(_page(row), found[AlarmId(row.alarm_id)]) for row in rows]
+        return [ClaimedPage(page_of(row), found[AlarmId(row.alarm_id)]) for row in rows]
 
     async def put(self, page: Page) -> None:
         await upsert(self._connection, schema.pages, _page_row(page))
@@ -346,7 +357,7 @@ class SqlPages:
         table = schema.pages
         result = await self._connection.execute(
             update(table)
-            .where(table.c.alarm_id == alarm_id, _IS_DUE)
+            .where(table.c.alarm_id == alarm_id, table.c.state.not_in(DONE))
             .values(state=PageState.CANCELLED.value, done_at=now, last_error=why, lease_until=None)
         )
         return result.rowcount
@@ -358,7 +369,7 @@ class SqlPages:
             .where(table.c.alarm_id == alarm_id)
             .order_by(table.c.round, table.c.step, table.c.responder, table.c.channel)
         )
-        return [_page(row) for row in rows]
+        return [page_of(row) for row in rows]
 
     async def next_run_at(self) -> datetime | None:
         table = schema.pages
