@@ -20,6 +20,7 @@ from rich.table import Column, Table
 
 from tocsin import __version__
 from tocsin.cli_accounts import db_app, nothing, user_app, watcher_app
+from tocsin.cli_alarm import alarm_app
 from tocsin.cli_camera import camera_app
 from tocsin.cli_review import review_app
 from tocsin.clocks import SystemClock
@@ -43,6 +44,7 @@ app.add_typer(watcher_app, name="watcher")
 app.add_typer(db_app, name="db")
 app.add_typer(review_app, name="review")
 app.add_typer(camera_app, name="camera")
+app.add_typer(alarm_app, name="alarm")
 
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]

@@ -161,6 +161,7 @@ class Secrets(BaseSettings):
     email_password: SecretStr | None = None
     webhook_secret: SecretStr | None = None
     database_password: SecretStr | None = None
+    link_key: SecretStr | None = None
 
 
 class Config(BaseSettings):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from tocsin.core.alarm import Alarm
+from tocsin.core.alarm import Alarm, AlarmId
 from tocsin.core.dispatch import Page, PageId, Stage
 from tocsin.core.errors import ForeignReplyError, IllegalMoveError
 from tocsin.core.journal import Entry, JournalEntry
@@ -34,6 +34,9 @@ class Answering:
     def reached(self) -> Mapping[tuple[str, str], int]:
         """Pages since the start by channel and by a stage that they have got to, each counted at each."""
         return dict(self._reached)
+
+    def count(self, page: Page, stage: Stage) -> None:
+        self._reached[page.channel, stage.value] += 1
 
     async def reply(self, channel: str, address: str, text: str, now: datetime) -> str:
         """See `ports.Answers.reply`."""
@@ -67,7 +70,7 @@ class Answering:
         self,
         unit: Unit,
         reply: Reply,
-        open_alarms: Mapping[str, Alarm],
+        open_alarms: Mapping[AlarmId, Alarm],
         pages: Sequence[Page],
         now: datetime,
     ) -> str:
@@ -81,7 +84,7 @@ class Answering:
                 raise IllegalMoveError(
                     f"no open alarm {reply.number} was sent to you",
                     where="reply",
-                    hint=self._listed(newest, open_alarms),
+                    hint=self._listed([open_alarms[one] for one in newest]),
                 )
         owed = [(a, p) for a, p in called if a.state.owes_acknowledgement and a.round == p.round]
         if len(owed) > 1:
@@ -108,7 +111,7 @@ class Answering:
         by = paged(page, self._policy.roster.responders)
         after = await take(unit, self._policy, alarm, by, f"by reply over {page.channel}", now, page.id)
         if after is not alarm:
-            self._reached[page.channel, Stage.ACKNOWLEDGED.value] += 1
+            self.count(page, Stage.ACKNOWLEDGED)
         return f"Alarm {alarm.number}: {who_has_it(after, self._policy)}. {self._words(alarm)}."
 
     def _words(self, alarm: Alarm) -> str:
@@ -120,12 +123,12 @@ class Answering:
         text = "; ".join(f"{alarm.number} {self._words(alarm)}" for alarm in some[:LISTED])
         return f"{text}; and {len(some) - LISTED} more" if len(some) > LISTED else text
 
-    def _listed(self, newest: Mapping[str, Page], open_alarms: Mapping[str, Alarm]) -> str:
-        waiting = [open_alarms[one] for one in newest if open_alarms[one].state.owes_acknowledgement]
+    def _listed(self, called: Iterable[Alarm]) -> str:
+        waiting = [alarm for alarm in called if alarm.state.owes_acknowledgement]
         return f"waiting: {self._named(waiting)}" if waiting else HINT
 
     async def receipt(self, page_id: PageId, stage: Stage, now: datetime) -> None:
-        """See `ports.Answers.receipt`. "acknowledged" acknowledges the alarm, where that can still be done."""
+        """See `ports.Answers.receipt`. "acknowledged" acknowledges the alarm, where it still can be."""
         if stage is Stage.ACKNOWLEDGED:
             await self._acknowledged(page_id, now)
             return
@@ -134,7 +137,7 @@ class Answering:
             if page is None:
                 return
             await note_reached(unit, page, stage, f"channel {page.channel}", now)
-        self._reached[page.channel, stage.value] += 1
+        self.count(page, stage)
         self._ring()
 
     async def _acknowledged(self, page_id: PageId, now: datetime) -> None:
@@ -151,7 +154,7 @@ class Answering:
             except IllegalMoveError:
                 return  # nothing was changed, and there is nobody here to tell
         if after is not alarm:
-            self._reached[page.channel, Stage.ACKNOWLEDGED.value] += 1
+            self.count(page, Stage.ACKNOWLEDGED)
         self._ring()
 
     async def seen(self, page_id: PageId, now: datetime) -> None:
@@ -161,7 +164,7 @@ class Answering:
             if page is None:
                 return
             await note_reached(unit, page, Stage.SEEN, "the link", now)
-        self._reached[page.channel, Stage.SEEN.value] += 1
+        self.count(page, Stage.SEEN)
         self._ring()
 
 

@@ -77,11 +77,7 @@ async def go(unit: Unit, alarm: Alarm, stage: HandlingStage, by: Answerer, way: 
 
 def has_it(alarm: Alarm, by: Answerer) -> bool:
     """Whether it is already theirs, as who presses twice or sends again on a bad line needs to hear."""
-    if (
-        not alarm.acknowledged_by
-        or alarm.acknowledged_by not in (by.name, by.alias)
-        or alarm.acknowledged_at is None
-    ):
+    if not alarm.acknowledged_by or alarm.acknowledged_by not in (by.name, by.alias):
         return False
     # One that was gone already is closed by the very acknowledgement.
     closed_by_it = not alarm.open and alarm.closed_at == alarm.acknowledged_at
@@ -104,10 +100,10 @@ def answerer_of(account: str, people: Iterable[Responder]) -> Answerer:
     found = next((one for one in people if (one.account or one.id) == account), None)
     if found is None:
         return Answerer(account, account)
-    # Where only the id happens to be the user name, nobody has said that both are one: the account is shown.
-    return (
-        Answerer(found.id, found.name, account) if found.account else Answerer(found.id, account, found.name)
-    )
+    if found.account:
+        return Answerer(found.id, found.name, account)
+    # Only the id happens to be the user name, nobody has said that both are one: the account is shown.
+    return Answerer(found.id, account, found.name)
 
 
 def paged(page: Page, people: Iterable[Responder]) -> Answerer:

@@ -87,11 +87,14 @@ class Linking:
         if page is not None:
             # Who presses its button has seen it, with the page's script or without.
             await note_reached(unit, page, Stage.SEEN, "the link", now)
+            self._answering.count(page, Stage.SEEN)
         stage = _STAGE.get(look.purpose)
         if stage is not None:
             await go(unit, look.alarm, stage, look.by, "by link", now)
             return replace(look, handled=tuple(await unit.handling.of([look.alarm.id])))
         after = await take(unit, self._policy, look.alarm, look.by, "by link", now, look.page.id)
+        if after is not look.alarm:
+            self._answering.count(look.page, Stage.ACKNOWLEDGED)
         return replace(look, alarm=after, mine=True)
 
     async def _genuine(self, token: str, now: datetime) -> Claim:

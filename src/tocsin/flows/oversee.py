@@ -13,6 +13,7 @@ from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Sight
 from tocsin.flows.intake import Intake
+from tocsin.flows.linking import KEEP_USED
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports_store import Pictures, Store
@@ -209,6 +210,7 @@ class Oversee:
                 count = await unit.alarms.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
                 await unit.accounts.end(now)
                 await unit.silences.drop_expired(now)
+                await unit.used_links.end(now - KEEP_USED)
             ended_alarms += count
             if count < SWEEP:
                 break
