@@ -90,6 +90,7 @@ def _table(
 ) -> None:
     paper.set_font(_WORDS, size=9)
     paper.set_text_color(0, 0, 0)
+    paper.set_draw_color(190, 196, 200)
     with paper.table(
         col_widths=widths,
         text_align="LEFT",
