@@ -265,6 +265,11 @@ def _joined(last: _Draft, entry: JournalEntry) -> bool:
             _name(last, entry)
             last.until = entry.at
             return True
+        case Entry.PAGE_DELAYED | Entry.PAGE_FAILED if last.entry is entry.entry and last.text == plain(
+            entry.reason, MAX_REASON
+        ):
+            _name(last, entry)
+            return True
         case Entry.SEEN_AGAIN | Entry.IGNORED if last.entry is entry.entry and last.actor == entry.actor:
             if last.also:
                 return False  # it called people: that stands by itself
@@ -292,10 +297,9 @@ def _begun(entry: JournalEntry, seen: _Sights, policy: Policy, names: Mapping[st
             draft.text = f"Nobody had answered, so {_called(entry)}"
         case Entry.PAGE_SENT | Entry.PAGE_DELIVERED | Entry.PAGE_SEEN:
             _name(draft, entry)
-        case Entry.PAGE_DELAYED:
-            draft.text = f"The message to {detail} over {who} was delayed, and is tried again: {reason}"
-        case Entry.PAGE_FAILED:
-            draft.text = f"The message to {detail} over {who} failed: {reason}"
+        case Entry.PAGE_DELAYED | Entry.PAGE_FAILED:
+            _name(draft, entry)
+            draft.text = reason
         case Entry.PAGE_CANCELLED:
             draft.text = f"Calling stopped: {reason}"
         case Entry.ACKNOWLEDGED:
@@ -323,6 +327,8 @@ def _worded(draft: _Draft, policy: Policy) -> str:
         people = listed(f"{name} ({', '.join(ways)})" if ways else name for name, ways in draft.names.items())
         text = {
             Entry.PAGE_SENT: f"Messages left for {people}",
+            Entry.PAGE_DELAYED: f"Messages to {people} were delayed, and are tried again: {text}",
+            Entry.PAGE_FAILED: f"Messages to {people} failed: {text}",
             Entry.PAGE_DELIVERED: f"They reached the devices of {people}",
         }.get(draft.entry, f"{people} saw it")
     if draft.count > 1 and draft.until is not None:
@@ -398,7 +404,7 @@ def _called(entry: JournalEntry) -> str:
 def _name(draft: _Draft, entry: JournalEntry) -> None:
     ways = draft.names.setdefault(plain(entry.detail) or "somebody", [])
     way = plain(entry.actor).removeprefix("channel ")
-    if entry.entry is Entry.PAGE_SENT and way not in ways:
+    if entry.entry not in (Entry.PAGE_DELIVERED, Entry.PAGE_SEEN) and way not in ways:
         ways.append(way)
 
 
