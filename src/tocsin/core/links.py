@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -80,7 +81,7 @@ class LinkSigner:
     def token(self, page_id: PageId, purpose: Purpose, now: datetime) -> str:
         """A link's token, good for LINK_LASTS from now. Raises ValueError for an id that is no UUID."""
         ends_s = int((now + LINK_LASTS).timestamp())
-        said = UUID(page_id).bytes + bytes([purpose]) + ends_s.to_bytes(_EXPIRY_BYTES, "big")
+        said = UUID(page_id).bytes + bytes([purpose]) + struct.pack(">Q", ends_s)[-_EXPIRY_BYTES:]
         return base64.urlsafe_b64encode(said + self._mac(said)).decode().rstrip("=")
 
     def read(self, token: str) -> Claim:
