@@ -224,6 +224,8 @@ async def test_a_site_without_a_key_sends_its_console_s_address(site: AnsweredSi
     assert message.acknowledge_url == ""
     assert f"Acknowledge: https://tocsin.example/alarms/{alarm.id}" in message.text
     assert "/a/" not in message.text
+    odd = replace(page, id=PageId("of another kind"))
+    assert compose(odd, alarm, site.policy, site.now(2)).acknowledge_url == "", "and it still leaves"
 
 
 # Replies

@@ -61,4 +61,8 @@ def link_of(page: Page, policy: Policy, now: datetime) -> str:
     """The link that acknowledges without signing in; empty where the site has no key for links."""
     if policy.links is None:
         return ""
-    return f"{policy.url.rstrip('/')}/a/{policy.links.token(page.id, Purpose.ACKNOWLEDGE, now)}"
+    try:
+        token = policy.links.token(page.id, Purpose.ACKNOWLEDGE, now)
+    except ValueError:
+        return ""  # a page with an id of another kind still leaves, only without its link
+    return f"{policy.url.rstrip('/')}/a/{token}"
