@@ -41,7 +41,7 @@ async def take(
         raise IllegalMoveError(
             who_has_it(alarm, policy),
             where=f"alarm {alarm.number}",
-            hint=f"{alarm.acknowledged_by} has acknowledged it already; nothing more is needed of you",
+            hint=f"{alarm.acknowledged_by} has acknowledged it already",
         )
     after = make(alarm, Move.ACKNOWLEDGE, now).alarm
     after = replace(after, acknowledged_by=by.name, acknowledged_at=now)
