@@ -17,6 +17,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: ["es2022", "chrome111", "firefox114", "safari16.4"],
-    rolldownOptions: { input: { console: `${sources}/console.ts`, style: `${sources}/console.css`, icon: `${sources}/icon.svg`, onboarding: `${sources}/onboarding.ts`, zones: `${sources}/zones.ts`, calibrate: `${sources}/calibrate.ts`, devices: `${sources}/devices.ts`, sw: `${sources}/sw/sw.ts` } },
+    rolldownOptions: { input: { console: `${sources}/console.ts`, style: `${sources}/console.css`, icon: `${sources}/icon.svg`, onboarding: `${sources}/onboarding.ts`, zones: `${sources}/zones.ts`, calibrate: `${sources}/calibrate.ts`, devices: `${sources}/devices.ts`, link: `${sources}/link.ts`, sw: `${sources}/sw/sw.ts` } },
   },
 });

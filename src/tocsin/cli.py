@@ -20,6 +20,7 @@ from rich.table import Column, Table
 
 from tocsin import __version__
 from tocsin.cli_accounts import db_app, nothing, user_app, watcher_app
+from tocsin.cli_alarm import alarm_app
 from tocsin.cli_camera import camera_app
 from tocsin.cli_channel import channel_app
 from tocsin.cli_review import review_app
@@ -47,6 +48,7 @@ app.add_typer(review_app, name="review")
 app.add_typer(camera_app, name="camera")
 app.add_typer(roster_app, name="roster")
 app.add_typer(channel_app, name="channel")
+app.add_typer(alarm_app, name="alarm")
 
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]

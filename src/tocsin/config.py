@@ -168,6 +168,7 @@ class Secrets(BaseSettings):
     mqtt_password: SecretStr | None = None
     twilio_token: SecretStr | None = None
     vapid_key: SecretStr | None = None
+    link_key: SecretStr | None = None
 
 
 class Config(BaseSettings):

@@ -153,7 +153,11 @@ class StillDetector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a page says. `page_id` is stable over repeats; receivers drop repeats by it."""
+    """What a page says. `page_id` is stable over repeats; receivers drop repeats by it.
+
+    `url` is the alarm in the console, `acknowledge_url` the link that acknowledges without signing in: a
+    secret of the responder's, good for this page alone. Empty where there is none.
+    """
 
     page_id: str
     address: str
@@ -171,6 +175,7 @@ class Message:
     place: str
     raised_at: datetime
     attempt: int
+    acknowledge_url: str = ""
 
 
 class Channel(Protocol):

@@ -11,10 +11,12 @@ from typing import Protocol
 from tocsin.core.alarm import Alarm, AlarmId, Silence
 from tocsin.core.circuit import Allowance, Circuit
 from tocsin.core.clicks import Calibration
-from tocsin.core.dispatch import Page, PageId
+from tocsin.core.dispatch import Page, PageId, Stage
+from tocsin.core.handling import Handled
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
 from tocsin.core.observation import Edge, EdgeId
+from tocsin.core.roster import ResponderId
 from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
@@ -118,6 +120,8 @@ class Alarms(Protocol):
         """Those of them that there are."""
         ...
 
+    async def numbered(self, number: int) -> Alarm | None: ...
+
     async def next_number(self) -> int:
         """Each time another, in a transaction that decides."""
         ...
@@ -154,11 +158,29 @@ class Pages(Protocol):
         ...
 
     async def put(self, page: Page) -> None:
-        """Replace, giving up the lease."""
+        """Replace, giving up the lease. How far it has got (`delivered_at` and on) stays as it is: that may
+        have been told while the page was in somebody's hands."""
         ...
 
     async def cancel(self, alarm_id: AlarmId, now: datetime, why: str) -> int:
-        """Cancel all due pages of the alarm; how many."""
+        """Cancel all pages of the alarm that are not done, in whatever state they wait; how many."""
+        ...
+
+    async def get(self, page_id: PageId) -> Page | None: ...
+
+    async def reached(self, page_id: PageId, stage: Stage, at: datetime) -> Page | None:
+        """The page has got that far; the page after it, or None if it had got there or further before."""
+        ...
+
+    async def answered(
+        self, alarm_id: AlarmId, round_: int, responder: ResponderId, page_id: PageId | None, at: datetime
+    ) -> int:
+        """The responder has acknowledged: all that was sent to them in this round, and the page named, sent
+        or not, for it has reached them. How many."""
+        ...
+
+    async def over(self, channel: str, alarm_ids: Sequence[AlarmId]) -> Sequence[Page]:
+        """The pages of these alarms that were handed to that channel, the newest round last."""
         ...
 
     async def of(self, alarm_id: AlarmId) -> Sequence[Page]: ...
@@ -330,6 +352,32 @@ class CalibrationBook(Protocol):
         ...
 
 
+class UsedLinks(Protocol):
+    """The links that were used up, by the hash of what each is for."""
+
+    async def use(self, mark: str, ends_at: datetime) -> bool:
+        """Uses it up; False if it was before."""
+        ...
+
+    async def used(self, mark: str) -> bool: ...
+
+    async def end(self, before: datetime) -> None:
+        """Forget those whose links had ended before then."""
+        ...
+
+
+class HandlingBook(Protocol):
+    """Who is on the way to an alarm, and who is on site; ended with the alarm."""
+
+    async def add(self, handled: Handled) -> bool:
+        """False if they have told that of this alarm before."""
+        ...
+
+    async def of(self, alarm_ids: Sequence[AlarmId]) -> Sequence[Handled]:
+        """The earliest first."""
+        ...
+
+
 class Channels(Protocol):
     async def get(self, name: str) -> ChannelHealth: ...
 
@@ -449,6 +497,10 @@ class Unit(Protocol):
     def calibrations(self) -> CalibrationBook: ...
     @property
     def calls(self) -> Calls: ...
+    @property
+    def used_links(self) -> UsedLinks: ...
+    @property
+    def handling(self) -> HandlingBook: ...
 
 
 class Store(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,17 +21,21 @@ from tocsin.core.allocation import Solver, nearest_first
 from tocsin.core.plans import Who
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.answering import Answering
 from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
+from tocsin.flows.linking import Linking
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
+from tocsin.flows.refusals import Refusals
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
+from tocsin.link_key import signer_of
 from tocsin.ports import Clock
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
@@ -104,8 +108,8 @@ def store_of(config: Config, secrets: Secrets) -> SqlStore:
 def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -> Centre:
     """A centre from its configuration; nothing runs yet. Raises ConfigError."""
     clock = clock or SystemClock()
-    policy = policy_of(config)
     config.centre.data_dir.mkdir(parents=True, exist_ok=True)
+    policy = replace(policy_of(config), links=signer_of(secrets.link_key, config.centre.data_dir))
     store = store_of(config, secrets)
     pictures = FilePictures(config.centre.data_dir / "pictures")
     devices = Devices(store, services_of(config))
@@ -134,6 +138,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         started_at=clock.now(),
         disk_free_share=partial(free_share, config.centre.data_dir),
     )
+    refusals = Refusals(store)
+    answering = Answering(store, policy, refusals, ring)
     background = Background(delivery, oversee, live, clock)
     bells.append(background.ring)
     house = House(
@@ -162,6 +168,10 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         devices=devices,
         push_key=push_key_of(config, secrets),
         telephone=telephone_of(channels, delivery),
+        answers=answering,
+        answering=answering,
+        linking=Linking(store, policy, answering, refusals, ring),
+        pictures=pictures,
     )
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,11 +27,14 @@ from tocsin.core.hazards import Catalogue
 from tocsin.web.views import (
     AlarmView,
     CameraView,
+    HandledView,
     HazardChoice,
     LineView,
+    LinkView,
     PageView,
     PictureView,
     PlaceChoice,
+    SentenceView,
     ZonesView,
 )
 
@@ -161,6 +165,22 @@ def alarm(
         "pictures": pictures(at) if pictured else (),
         "steps": hazard.steps,
         "rank": f"{0 if state in ('UNACK', 'RTN_UNACK') else 1}-{int(hazard.priority)}-{99999 - number:05d}",
+        "can_go": state == "ACK",
+        "handled": (HandledView("A. Keller", "on the way", now - timedelta(seconds=20)),)
+        if state == "ACK"
+        else (),
+        "story": (
+            SentenceView(
+                now - timedelta(seconds=42),
+                "",
+                "Camera Yard north saw open flame at Recycling yard, bay 3 (0.91), and A. Keller and "
+                "B. Okafor were called (on duty and qualified for fire).",
+                "raised",
+            ),
+            SentenceView(
+                now - timedelta(seconds=40), "+2 s", "Messages left for A. Keller (email).", "page-sent"
+            ),
+        ),
         "lines": (
             LineView(
                 at,
@@ -406,6 +426,30 @@ def choices() -> dict[str, object]:
 
 Page = Callable[[datetime], tuple[str, dict[str, object]]]
 
+
+def link(now: datetime) -> LinkView:
+    """The page of a link, as its responder first sees it."""
+    return LinkView(
+        number=214,
+        hazard_name="Open flame",
+        place="Recycling yard, bay 3",
+        signal="alarm",
+        priority=1,
+        drill="",
+        reason="seen in 5 of the last 6 looks",
+        raised_at=now - timedelta(seconds=42),
+        gone=False,
+        steps=("Look at the place, from a safe distance and upwind.", "Call the fire service."),
+        whose="Nobody has it yet.",
+        mine=False,
+        handled=(),
+        buttons=(("/a/sample", "Acknowledge: I have it"), ("/a/other", "I am on site")),
+        seen_url="/a/sample/seen",
+        responder="A. Keller",
+        console="/alarms/a-214",
+    )
+
+
 PAGES: dict[str, Page] = {
     "alarms": lambda now: (
         "alarms.html",
@@ -482,6 +526,35 @@ PAGES: dict[str, Page] = {
             "username": "a.keller",
             "user": None,
         },
+    ),
+    "link": lambda now: ("link.html", {"link": link(now), "user": None}),
+    "link-drill-mine": lambda now: (
+        "link.html",
+        {
+            "link": replace(
+                link(now),
+                drill="Test",
+                gone=True,
+                mine=True,
+                whose="You have it since 15:03.",
+                handled=("A. Keller is on the way",),
+            ),
+            "user": None,
+        },
+    ),
+    "link-over": lambda _: (
+        "link_over.html",
+        {
+            "status": 410,
+            "what": "this link was used already; A. Keller has it since 15:03",
+            "hint": "sign in to the console to see the alarm",
+            "alarm_id": "a-214",
+            "user": None,
+        },
+    ),
+    "link-forged": lambda _: (
+        "link_over.html",
+        {"status": 403, "what": "this link is not one of ours", "hint": "", "alarm_id": "", "user": None},
     ),
     "sign-in-once": lambda _: (
         "sign_in_once.html",

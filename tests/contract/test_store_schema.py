@@ -84,6 +84,10 @@ async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url
         for table in ("circuits", "allowances", "subscriptions"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("ALTER TABLE pages DROP COLUMN fallback"))
+        await connection.execute(text("DROP TABLE used_links"))
+        await connection.execute(text("DROP TABLE handling"))
+        for column in ("delivered_at", "seen_at", "acknowledged_at"):
+            await connection.execute(text(f"ALTER TABLE pages DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await store.migrate()
     async with store.reading() as unit:

@@ -455,7 +455,7 @@ def _metric_names() -> Iterator[tuple[str, str]]:
     looking = Looking(1.0, 1.0, 1, 1, 1, 1, 1.0, 1.0, 1.0)
     report = WatcherReport("w", (camera,), looking, Load(2, 1.0, 1.0), 1, 1, 1, 0.5)
     now = datetime(2026, 3, 2, tzinfo=UTC)
-    centre = CentreReport([], 1, 1.0, {("email", "sent"): 1}, [], [], 0, now, 20.0)
+    centre = CentreReport([], 1, 1.0, {("email", "sent"): 1}, [], [], 0, now, 20.0, {("email", "seen"): 1})
     for collector in (WatcherCollector(lambda: report), CentreCollector(lambda: centre)):
         for family in collector.collect():
             yield family.name + ("_total" if family.type == "counter" else ""), family.type

@@ -24,6 +24,8 @@ OPEN = {
     "/healthz": "for supervisors of the process; says no more than that it lives",
     "/static": "styles, scripts and pictures of the program",
     "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",
+    "/a/{token}": "a message's link: its signature is the way in (tests/integration/test_link_pages.py)",
+    "/a/{token}/seen": "the same, told by its page",
     "/api/v1/openapi.json": "the shape of the API, the same for every site and public with the source",
 }
 WATCHERS = {
@@ -33,7 +35,7 @@ WATCHERS = {
     "/api/v1/zones",
     "/api/v1/cameras/{camera}/still",
 }
-ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32}
+ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32, "stage": "on-site"}
 PICTURE = "3f1d0d6e-0000-4000-8000-000000000000"
 
 HEADERS = {

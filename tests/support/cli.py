@@ -18,6 +18,15 @@ class Cli:
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
+    def run(self, *arguments: str) -> str:
+        """Exit status 0; returns what was printed."""
+        self._monkeypatch.setattr(sys, "argv", ["tocsin", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = self._capsys.readouterr()
+        assert ended.value.code in (0, None), printed
+        return printed.out
+
     def refused(self, *arguments: str, says: str) -> str:
         """One line in plain words and exit status 2; returns all that was printed."""
         self._monkeypatch.setattr(sys, "argv", ["tocsin", *arguments])

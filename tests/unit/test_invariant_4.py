@@ -22,7 +22,7 @@ ENCODERS = frozenset(_ENCODERS.split())
 # Names that are harmless where there are no pixels: a codec's dump, a text's encode.
 ENCODERS_OF_PIXELS = ENCODERS | {"dump", "dumps", "encode", "mux"}
 PIXELS = frozenset({"cv2", "av", "numpy", "PIL", "imageio", "skimage", "torch", "onnxruntime"})
-NO_PIXELS = ("web", "flows", "stores", "channels", "exchange", "core")
+NO_PIXELS = ("web", "flows", "stores", "channels", "exchange", "core", "telling")
 
 
 def _name(path: Path) -> str:

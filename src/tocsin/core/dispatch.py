@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NewType
 from uuid import UUID, uuid5
 
@@ -43,12 +44,18 @@ class Stage(StrEnum):
     """The responder has said: I have it."""
 
 
+ORDER: Mapping[Stage, int] = MappingProxyType({stage: number for number, stage in enumerate(Stage)})
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One message owed to one responder over one channel.
 
     `id` is stable: it is made of what the page is, so planning the same step twice gives the same
     pages, and receivers can drop repeats by it (invariant 1).
+
+    `delivered_at`, `seen_at` and `acknowledged_at` tell how far it has got, as far as anybody told us. They
+    come from outside, also while it is being sent, so they are set one by one and never with the rest of it.
     """
 
     id: PageId
@@ -67,6 +74,20 @@ class Page:
     done_at: datetime | None = None
     fallback: int = 0
     """0: goes at once. From 1 on: held, and let go in this order."""
+    delivered_at: datetime | None = None
+    seen_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+
+    @property
+    def stage(self) -> Stage | None:
+        """The furthest stage that is known; None while it has not left."""
+        if self.acknowledged_at is not None:
+            return Stage.ACKNOWLEDGED
+        if self.seen_at is not None:
+            return Stage.SEEN
+        if self.delivered_at is not None:
+            return Stage.DELIVERED
+        return Stage.SENT if self.state is PageState.SENT else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,22 @@ class ForeignReplyError(TocsinError):
     code = "foreign-reply"
 
 
+class LinkRefusedError(NotAllowedError):
+    """A link that we never made, or that somebody has changed."""
+
+    code = "link-refused"
+
+
+class LinkOverError(TocsinError):
+    """A link that was ours, but is used, expired, or of an alarm that is over. `alarm_id` is that alarm's."""
+
+    code = "link-over"
+
+    def __init__(self, what: str, *, alarm_id: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.alarm_id = alarm_id
+
+
 class PictureError(TocsinError):
     """Bytes that are not a picture we accept."""
 

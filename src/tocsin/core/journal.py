@@ -40,6 +40,11 @@ class Entry(StrEnum):
     DUTY_CHANGE_ENDED = "duty-change-ended"
     DUTY_IMPORTED = "duty-imported"
     HANDED_OVER = "handed-over"
+    PAGE_DELIVERED = "page-delivered"
+    PAGE_SEEN = "page-seen"
+    ON_THE_WAY = "on-the-way"
+    ON_SITE = "on-site"
+    ANSWER_REFUSED = "answer-refused"
 
 
 @dataclass(frozen=True, slots=True)

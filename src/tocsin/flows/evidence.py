@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -18,6 +19,14 @@ STRIP = 8
 ROLES = ("before", "at", "after")
 
 _PICTURE = UUID("c1d6b6b2-6a38-5fd6-8f0b-8d6f1e2b7a45")
+
+
+def strip_of(pictures: Sequence[PictureRecord]) -> list[PictureRecord]:
+    """At most STRIP pictures, of the edge that has the newest "at": the gravest sign so far."""
+    if not pictures:
+        return []
+    newest = max(pictures, key=lambda p: (p.role == "at", p.at)).edge_id
+    return sorted((p for p in pictures if p.edge_id == newest), key=lambda p: p.at)[:STRIP]
 
 
 class EdgeUnknownError(StoreError):

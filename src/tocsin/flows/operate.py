@@ -10,8 +10,10 @@ from types import MappingProxyType
 from tocsin.core.alarm import MAX_SILENCE, Alarm, AlarmId, Move, Silence, SilenceKind, make
 from tocsin.core.causes import Cause
 from tocsin.core.errors import IllegalMoveError, InvalidInputError, NotFoundError, SilenceError
+from tocsin.core.handling import HandlingStage
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import SourceKind
+from tocsin.flows.handling import answerer_of, go, take
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports_store import Store, Unit
@@ -52,19 +54,35 @@ class Operate:
         self._policy = policy
         self._ring = ring
 
-    async def acknowledge(self, alarm_id: AlarmId, by: str, now: datetime) -> Alarm:
-        """Says "I have it": paging stops everywhere."""
+    async def acknowledge(
+        self, alarm_id: AlarmId, by: str, now: datetime, *, way: str = "in the console"
+    ) -> Alarm:
+        """Says "I have it": paging stops everywhere. Said again by the same account, it changes nothing.
+
+        `by` is the account, `way` how it was said, for the journal.
+        """
         async with self._store.deciding() as unit:
             alarm = await _alarm(unit, alarm_id)
-            after = make(alarm, Move.ACKNOWLEDGE, now).alarm
-            after = replace(after, acknowledged_by=by, acknowledged_at=now)
-            await unit.journal.write(
-                JournalEntry(now, Entry.ACKNOWLEDGED, alarm.id, by, "somebody has it", _after(alarm, now))
-            )
-            await stop_pages(unit, alarm, now, f"{by} acknowledged")
-            await unit.alarms.put(after)
+            answerer = answerer_of(by, self._policy.roster.responders)
+            after = await take(unit, self._policy, alarm, answerer, way, now)
         self._ring()
         return after
+
+    async def handle(
+        self,
+        alarm_id: AlarmId,
+        stage: HandlingStage,
+        by: str,
+        now: datetime,
+        *,
+        way: str = "in the console",
+    ) -> Alarm:
+        """Says "on the way", or "on site": once each, and again it changes nothing."""
+        async with self._store.deciding() as unit:
+            alarm = await _alarm(unit, alarm_id)
+            await go(unit, alarm, stage, answerer_of(by, self._policy.roster.responders), way, now)
+        self._ring()
+        return alarm
 
     async def resolve(
         self, alarm_id: AlarmId, by: str, outcome: str, note: str, now: datetime, *, cause: str = ""
@@ -189,10 +207,6 @@ def note_of(text: str) -> str:
     if len(note) > MAX_NOTE:
         raise InvalidInputError(f"the note is longer than {MAX_NOTE} characters", where="note")
     return note
-
-
-def _after(alarm: Alarm, now: datetime) -> str:
-    return f"{max(0.0, (now - alarm.raised_at).total_seconds()):.0f} s after it was raised"
 
 
 async def _alarm(unit: Unit, alarm_id: AlarmId) -> Alarm:

@@ -14,6 +14,7 @@ from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Si
 from tocsin.flows.coverage import Coverage
 from tocsin.flows.handing_over import HandingOver
 from tocsin.flows.intake import Intake
+from tocsin.flows.linking import KEEP_USED
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
 from tocsin.ports_store import Pictures, Store, Unit
@@ -217,6 +218,7 @@ class Oversee:
                 old_duty = await unit.duty.end(now - timedelta(days=self._policy.keep_alarms_days), SWEEP)
                 for kept in (unit.sending, unit.subscriptions):
                     await kept.end(now - timedelta(days=self._policy.keep_alarms_days))
+                await unit.used_links.end(now - KEEP_USED)
             ended_alarms += count
             if max(count, old_duty) < SWEEP:
                 break

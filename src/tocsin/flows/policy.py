@@ -10,6 +10,7 @@ from tocsin.core.allocation import Solver, nearest_first
 from tocsin.core.causes import Causes
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
+from tocsin.core.links import LinkSigner
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
@@ -30,7 +31,8 @@ class Policy:
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
     `places` maps place ids to names, `positions` those that say where they are.
     `travel` are the ways between stations and places, `solve` what spreads responders over open alarms.
-    `url` is where responders find the console.
+    `url` is where responders find the console. `links` signs the links of messages; without it they lead to
+    the console only.
     """
 
     site: str
@@ -46,6 +48,7 @@ class Policy:
     causes: Causes = field(default_factory=Causes)
     travel: Travel = field(default_factory=Travel)
     solve: Solver = nearest_first
+    links: LinkSigner | None = None
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

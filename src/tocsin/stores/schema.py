@@ -141,6 +141,9 @@ pages = Table(
     Column("done_at", Instant),
     Column("lease_until", Instant),
     Column("fallback", Integer, nullable=False, server_default=text("0")),
+    Column("delivered_at", Instant),
+    Column("seen_at", Instant),
+    Column("acknowledged_at", Instant),
 )
 Index(
     "pages_due",
@@ -225,6 +228,23 @@ links = Table(
     Column("token_hash", String(64), primary_key=True),
     Column("username", String(200), nullable=False),
     Column("ends_at", Instant, nullable=False, index=True),
+)
+
+used_links = Table(
+    "used_links",
+    metadata,
+    Column("mark", String(64), primary_key=True),
+    Column("ends_at", Instant, nullable=False, index=True),
+)
+
+handling = Table(
+    "handling",
+    metadata,
+    Column("alarm_id", String(40), primary_key=True),
+    Column("stage", String(20), primary_key=True),
+    Column("answerer", String(200), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 zones = Table(

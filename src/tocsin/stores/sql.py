@@ -22,6 +22,7 @@ from tocsin.core.observation import Edge
 from tocsin.ports_store import Unit
 from tocsin.stores import (
     tables,
+    tables_answers,
     tables_calibrations,
     tables_calls,
     tables_channels,
@@ -57,7 +58,7 @@ class SqlUnit:
         self.pending = Pending(connection)
         self.edges = tables.SqlEdges(connection, self.pending)
         self.alarms = tables.SqlAlarms(connection, self.pending, mirror)
-        self.pages = tables.SqlPages(connection, self.pending)
+        self.pages = tables_answers.SqlAnsweredPages(connection, self.pending)
         self.journal = tables.SqlJournal(connection, self.pending)
         self.silences = tables_house.SqlSilences(connection)
         self.pictures = tables_house.SqlPictureIndex(connection)
@@ -71,6 +72,8 @@ class SqlUnit:
         self.duty = tables_duty.SqlDutyBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
         self.calls = tables_calls.SqlCalls(connection, self.pending)
+        self.used_links = tables_answers.SqlUsedLinks(connection)
+        self.handling = tables_answers.SqlHandling(connection)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
         await self.edges.foresee([edge.id for edge in edges])

@@ -45,6 +45,8 @@ IS_DUE: ColumnElement[bool] = schema.pages.c.state == literal_column("'due'")
 _UNTRIED: ColumnElement[bool] = and_(schema.pages.c.attempts == 0, schema.pages.c.last_error == "")
 """One that waits for its channel was not tried either, but says what it waits for."""
 
+DONE = tuple(state.value for state in (PageState.SENT, PageState.FAILED, PageState.CANCELLED))
+
 
 class SqlEdges:
     def __init__(self, connection: AsyncConnection, pending: Pending) -> None:
@@ -224,6 +226,11 @@ class SqlAlarms:
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
         return {AlarmId(row.id): _alarm(row) for row in rows}
 
+    async def numbered(self, number: int) -> Alarm | None:
+        table = schema.alarms
+        row = (await self._connection.execute(select(table).where(table.c.number == number))).first()
+        return None if row is None else _alarm(row)
+
     async def next_number(self) -> int:
         if self._last_number is None or self._mirror is None:
             await self._pending.flush()
@@ -279,7 +286,7 @@ class SqlAlarms:
                 select(table.c.id).where(table.c.closed_at < before).limit(limit)
             )
         ]
-        for child in (schema.pages, schema.journal, schema.pictures, schema.edges):
+        for child in (schema.pages, schema.journal, schema.pictures, schema.edges, schema.handling):
             await self._connection.execute(delete(child).where(child.c.alarm_id.in_(ids)))
         # What never became an alarm ends with the same age.
         await self._connection.execute(
@@ -293,6 +300,7 @@ class SqlAlarms:
 
 
 def _page_row(page: Page) -> Row:
+    # Not how far it has got: see `ports_store.Pages.put`.
     return {
         "id": page.id,
         "alarm_id": page.alarm_id,
@@ -330,6 +338,9 @@ def page_of(row: Any) -> Page:
         last_error=row.last_error,
         done_at=row.done_at,
         fallback=row.fallback,
+        delivered_at=row.delivered_at,
+        seen_at=row.seen_at,
+        acknowledged_at=row.acknowledged_at,
     )
 
 
@@ -381,10 +392,7 @@ class SqlPages:
         table = schema.pages
         result = await self._connection.execute(
             update(table)
-            .where(
-                table.c.alarm_id == alarm_id,
-                table.c.state.in_((PageState.DUE.value, PageState.HELD.value)),
-            )
+            .where(table.c.alarm_id == alarm_id, table.c.state.not_in(DONE))
             .values(state=PageState.CANCELLED.value, done_at=now, last_error=why, lease_until=None)
         )
         return result.rowcount

@@ -20,6 +20,7 @@ from tocsin.core.errors import (
     IllegalMoveError,
     InvalidEdgeError,
     InvalidInputError,
+    LinkOverError,
     NotAllowedError,
     NotFoundError,
     PictureError,
@@ -41,8 +42,10 @@ from tocsin.web import (
     pages_calibrate,
     pages_devices,
     pages_duty,
+    pages_link,
     pages_onboarding,
     pages_service,
+    pages_story,
     pages_zones,
     sign_in,
 )
@@ -55,6 +58,7 @@ from tocsin.web.auth import (
     wants_json,
 )
 from tocsin.web.house import House
+from tocsin.web.pages_link import LINK_PATH
 from tocsin.web.render import HERE
 
 log = structlog.get_logger()
@@ -66,6 +70,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (UnauthorizedError, 401),
     (NotAllowedError, 403),
     (NotFoundError, 404),
+    (LinkOverError, 410),
     (IllegalMoveError, 409),
     (EdgeUnknownError, 409),
     (ZonesChangedError, 409),
@@ -95,6 +100,21 @@ _HEADERS = (
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
 
+_NO_REFERRER = (b"referrer-policy", b"no-referrer")
+
+
+def headers_of(path: str) -> list[tuple[bytes, bytes]]:
+    """The security headers of an answer. A link's address is a secret, and goes to no other page."""
+    if not path.startswith(LINK_PATH):
+        return list(_HEADERS)
+    return [*(one for one in _HEADERS if one[0] != _NO_REFERRER[0]), _NO_REFERRER]
+
+
+def without_token(path: str) -> str:
+    """The path as it may stand in a log."""
+    return f"{LINK_PATH}***" if path.startswith(LINK_PATH) else path
+
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -111,6 +131,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.house = house
     app.state.throttle = SignInThrottle()
+    app.state.link_throttle = SignInThrottle()
     app.include_router(api.router)
     app.include_router(api_zones.router)
     app.include_router(api_onboarding.router)
@@ -120,6 +141,8 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages_devices.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
+    app.include_router(pages_link.router)
+    app.include_router(pages_story.router)
     app.include_router(pages_zones.router)
     app.include_router(pages_service.router)
     app.include_router(pages_onboarding.router)
@@ -160,12 +183,12 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
 
     @app.exception_handler(Exception)
     async def on_bug(request: Request, error: Exception) -> Response:
-        log.exception("request-failed", path=request.url.path, method=request.method)
+        log.exception("request-failed", path=without_token(request.url.path), method=request.method)
         answer = _answer(
             request, 500, "bug", "something went wrong in Tocsin", request.url.path, "see the log", False
         )
         # This answer leaves outside of Guard.
-        answer.raw_headers.extend([*_HEADERS, (b"cache-control", b"no-store")])
+        answer.raw_headers.extend([*headers_of(request.url.path), (b"cache-control", b"no-store")])
         return answer
 
     return app
@@ -214,7 +237,8 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", []))
-                headers.extend(_HEADERS)
+                given = {name for name, _ in headers}
+                headers.extend(one for one in headers_of(path) if one[0] not in given)
                 if not cacheable and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
                 if path.startswith("/static/dist/assets/") and message["status"] in (200, 206, 304):

@@ -53,6 +53,8 @@ class Board:
                 lines=await unit.journal.of(alarm_id),
                 pages=await unit.pages.of(alarm_id),
                 camera_names=await _names(unit),
+                underway=await unit.handling.of([alarm_id]),
+                edges=[edge for _, edge in await unit.edges.of([alarm_id])],
             )
 
     async def cameras(self, now: datetime) -> list[CameraView]:
@@ -95,6 +97,7 @@ class Board:
     async def _views(self, unit: Unit, alarms: Sequence[Alarm], now: datetime) -> list[AlarmView]:
         pictures = await unit.pictures.of([alarm.id for alarm in alarms])
         names = await _names(unit)
+        handled = await unit.handling.of([alarm.id for alarm in alarms])
         return [
             alarm_view(
                 alarm,
@@ -102,6 +105,7 @@ class Board:
                 now,
                 pictures=[p for p in pictures if p.alarm_id == alarm.id],
                 camera_names=names,
+                underway=[one for one in handled if one.alarm_id == alarm.id],
             )
             for alarm in alarms
         ]

@@ -10,17 +10,19 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.answering import Answering
 from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
+from tocsin.flows.linking import Linking
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Answers, Clock
-from tocsin.ports_store import Store
+from tocsin.ports_store import Pictures, Store
 
 if TYPE_CHECKING:
     from tocsin.web.hooks import Telephone
@@ -57,6 +59,9 @@ class House:
     failing_loops: Callable[[], list[str]]
     metrics_token: SecretStr | None
     pages_done: Callable[[], Mapping[tuple[str, str], int]]
+    answering: Answering
+    linking: Linking
+    pictures: Pictures
     devices: Devices
     push_key: str = ""
     telephone: Telephone | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
 
@@ -40,7 +40,8 @@ SIGHTS = ("seeing", "trouble", "silent", "unknown", "out-of-service")
 
 @dataclass(frozen=True, slots=True)
 class CentreReport:
-    """One centre now. `pages_done` by channel and outcome since the start; ages in seconds."""
+    """One centre now. `pages_done` by channel and outcome, `pages_reached` by channel
+    and stage since the start; ages in seconds."""
 
     alarms: Sequence[Alarm]
     pages_due: int
@@ -51,6 +52,7 @@ class CentreReport:
     loops_failing: int
     now: datetime
     silent_s: float
+    pages_reached: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -90,6 +92,7 @@ async def report_of(house: House) -> CentreReport:
         loops_failing=len(house.failing_loops()),
         now=now,
         silent_s=silent_s,
+        pages_reached=house.answering.reached(),
     )
 
 
@@ -155,6 +158,14 @@ def _pages(report: CentreReport) -> Iterator[Metric]:
     for (channel, outcome), count in sorted(report.pages_done.items()):
         done.add_metric((channel, outcome), count)
     yield done
+    reached = CounterMetricFamily(
+        "tocsin_centre_pages_reached",
+        "Pages that were told to have got so far since this centre started: delivered, seen, acknowledged.",
+        labels=("channel", "stage"),
+    )
+    for (channel, stage), count in sorted(report.pages_reached.items()):
+        reached.add_metric((channel, stage), count)
+    yield reached
 
 
 def _watchers(report: CentreReport) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from tocsin.core.alarm import Alarm, AlarmId
 from tocsin.core.errors import InvalidInputError, NotFoundError, TocsinError
+from tocsin.core.handling import HandlingStage
 from tocsin.flows.intake import StaffReport
 from tocsin.web.auth import User, wants_json
 from tocsin.web.board import Board
@@ -107,6 +108,18 @@ async def _moved(request: Request, alarm_id: str, doing: Awaitable[Alarm], messa
 async def acknowledge(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
     doing = house.operate.acknowledge(AlarmId(alarm_id), user, house.clock.now())
     return await _moved(request, alarm_id, doing, "Acknowledged: you have it.")
+
+
+@router.post("/alarms/{alarm_id}/on-the-way")
+async def on_the_way(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
+    doing = house.operate.handle(AlarmId(alarm_id), HandlingStage.ON_THE_WAY, user, house.clock.now())
+    return await _moved(request, alarm_id, doing, "Noted: you are on the way.")
+
+
+@router.post("/alarms/{alarm_id}/on-site")
+async def on_site(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
+    doing = house.operate.handle(AlarmId(alarm_id), HandlingStage.ON_SITE, user, house.clock.now())
+    return await _moved(request, alarm_id, doing, "Noted: you are on site.")
 
 
 @router.post("/alarms/{alarm_id}/resolve")

@@ -8,17 +8,28 @@ from datetime import datetime
 from urllib.parse import quote
 
 from tocsin.core.alarm import Alarm, AlarmState, Move, can
-from tocsin.core.dispatch import Page, PageState
+from tocsin.core.dispatch import Page, PageState, Stage
+from tocsin.core.handling import Handled
 from tocsin.core.hazards import Catalogue, Priority, Signal
 from tocsin.core.journal import Entry
-from tocsin.core.observation import CapStatus, SourceKind
+from tocsin.core.observation import CapStatus, Edge, SourceKind
 from tocsin.core.service import OutOfService
 from tocsin.core.sight import CameraHealth, Sight, Watcher
-from tocsin.flows.evidence import STRIP
+from tocsin.flows.evidence import strip_of
 from tocsin.flows.operate import OUTCOMES, asks_cause
 from tocsin.flows.policy import Policy
+from tocsin.flows.storytelling import offset_text, story_of
 from tocsin.ports_store import NumberedEntry, PictureRecord
-from tocsin.web.views import AlarmView, CameraView, HazardChoice, LineView, PageView, PictureView
+from tocsin.web.views import (
+    AlarmView,
+    CameraView,
+    HandledView,
+    HazardChoice,
+    LineView,
+    PageView,
+    PictureView,
+    SentenceView,
+)
 
 _STATE_TEXT = {
     AlarmState.UNACK: "Not acknowledged",
@@ -62,6 +73,11 @@ _ENTRY_TEXT = {
     Entry.DUTY_CHANGE_ENDED: "Change of duty ended",
     Entry.DUTY_IMPORTED: "Duty imported from a calendar",
     Entry.HANDED_OVER: "Shift handed over",
+    Entry.PAGE_DELIVERED: "Page on the responder's device",
+    Entry.PAGE_SEEN: "Page seen",
+    Entry.ON_THE_WAY: "On the way",
+    Entry.ON_SITE: "On site",
+    Entry.ANSWER_REFUSED: "Answer refused",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
@@ -85,6 +101,8 @@ def alarm_view(
     lines: Sequence[NumberedEntry] = (),
     pages: Sequence[Page] = (),
     camera_names: dict[str, str] | None = None,
+    underway: Sequence[Handled] = (),
+    edges: Sequence[Edge] = (),
 ) -> AlarmView:
     """The alarm as its card and its page show it."""
     hazard = policy.catalogue.get(alarm.hazard)
@@ -134,6 +152,24 @@ def alarm_view(
         asks_cause=asks_cause(alarm),
         outcome=alarm.outcome,
         cause=alarm.cause,
+        can_go=alarm.open and not alarm.state.owes_acknowledgement,
+        handled=tuple(HandledView(one.by.name, one.stage.text, one.at) for one in underway),
+        story=_story(alarm, policy, lines, edges, camera_names or {}),
+    )
+
+
+def _story(
+    alarm: Alarm,
+    policy: Policy,
+    lines: Sequence[NumberedEntry],
+    edges: Sequence[Edge],
+    names: Mapping[str, str],
+) -> tuple[SentenceView, ...]:
+    if not lines:
+        return ()
+    told = story_of(alarm, policy, [one.entry for one in lines], edges, names)
+    return tuple(
+        SentenceView(one.at, offset_text(one.offset_s), one.text, one.kind) for one in told.sentences
     )
 
 
@@ -143,11 +179,10 @@ def _outcome(alarm: Alarm, policy: Policy) -> str:
 
 
 def strip(pictures: Sequence[PictureRecord]) -> tuple[PictureView, ...]:
-    """At most STRIP pictures, of the edge that has the newest "at": the gravest sign so far."""
-    if not pictures:
+    """The pictures that the alarm shows; see `flows.evidence.strip_of`."""
+    of_edge = strip_of(pictures)
+    if not of_edge:
         return ()
-    newest = max(pictures, key=lambda p: (p.role == "at", p.at)).edge_id
-    of_edge = sorted((p for p in pictures if p.edge_id == newest), key=lambda p: p.at)[:STRIP]
     moment = next((p.at for p in of_edge if p.role == "at"), of_edge[0].at)
     return tuple(
         PictureView(
@@ -171,8 +206,15 @@ def _page(page: Page) -> PageView:
     detail = page.last_error
     if page.state is PageState.DUE and page.attempts:
         detail = f"tried {page.attempts} times; {page.last_error}"
+    reached = (
+        (Stage.DELIVERED.value, page.delivered_at),
+        (Stage.SEEN.value, page.seen_at),
+        (Stage.ACKNOWLEDGED.value, page.acknowledged_at),
+    )
+    stages = tuple((word, at) for word, at in reached if at is not None)
+    state = stages[-1][0] if stages else page.state.value
     at = page.done_at or page.run_at
-    return PageView(page.responder_name, page.channel, page.state.value, at, detail, page.why)
+    return PageView(page.responder_name, page.channel, state, at, detail, page.why, stages)
 
 
 def _sources(alarm: Alarm, names: dict[str, str]) -> str:

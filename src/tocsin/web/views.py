@@ -29,8 +29,9 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page owed or sent to a responder. `state` is due, sent, failed, cancelled; `detail` says what went
-    wrong, `why` why it goes to this responder (invariant 7)."""
+    """One page owed or sent to a responder. `state` is due, held, sent, failed, cancelled; once it has left, how
+    far it has got: delivered, seen, acknowledged. `stages` are those known, each with its time. `detail` says
+    what went wrong, `why` why it goes to this responder (invariant 7)."""
 
     responder: str
     channel: str
@@ -38,6 +39,26 @@ class PageView:
     at: datetime
     detail: str
     why: str
+    stages: tuple[tuple[str, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceView:
+    """One sentence of an alarm's story. `offset` is how long after its start, in words."""
+
+    at: datetime
+    offset: str
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandledView:
+    """Who is on the way, or on site, as they said themselves."""
+
+    name: str
+    stage: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,33 @@ class AlarmView:
     asks_cause: bool = False
     outcome: str = ""
     cause: str = ""
+    can_go: bool = False
+    handled: tuple[HandledView, ...] = ()
+    story: tuple[SentenceView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """The page of a link, for somebody who is not signed in: no picture, no journal, nothing that acts but
+    `buttons` (address, words). `drill` is the CAP status unless it is Actual; `whose` says who has it."""
+
+    number: int
+    hazard_name: str
+    place: str
+    signal: str
+    priority: int
+    drill: str
+    reason: str
+    raised_at: datetime
+    gone: bool
+    steps: tuple[str, ...]
+    whose: str
+    mine: bool
+    handled: tuple[str, ...]
+    buttons: tuple[tuple[str, str], ...]
+    seen_url: str
+    responder: str
+    console: str
 
 
 @dataclass(frozen=True, slots=True)

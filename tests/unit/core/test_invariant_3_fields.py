@@ -42,6 +42,7 @@ DESCRIBES = """
 
 # A field whose name has such a part, and yet is about a thing or about the staff's own account.
 ALLOWED = {
+    ("Answerer", "name"): "staff account: who has acknowledged",
     ("CameraHealth", "name"): "the camera's",
     ("Candidate", "name"): "staff account: who may be called",
     ("Allowance", "name"): "the channel's",
