@@ -38,6 +38,7 @@ from tocsin.config_duty import DAYS, ChannelSections, EscalationSection, Respond
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import ModelSection, check_models
+from tocsin.config_near import check_near
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
 from tocsin.core.causes import Causes
@@ -127,6 +128,7 @@ class Place(Section):
     name: str = Field(min_length=1, max_length=100)
     lat: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
     lon: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
+    near: tuple[Identifier, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Place:
@@ -310,6 +312,7 @@ def _check_names(config: Config, where: str) -> None:
                 hint="choose ids that differ in letters or digits",
             )
     known = {p.id for p in config.place}
+    check_near({p.id: p.near for p in config.place}, where)
     for camera in config.camera:
         if camera.place and known and camera.place not in known:
             near = difflib.get_close_matches(camera.place, sorted(known), n=1)

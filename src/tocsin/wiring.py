@@ -18,6 +18,7 @@ from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
+from tocsin.core.correlation import Layout, neighbours
 from tocsin.core.errors import ConfigError
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
@@ -71,6 +72,8 @@ def policy_of(config: Config) -> Policy:
         keep_pictures_days=config.keep.pictures_days,
         keep_alarms_days=config.keep.alarms_days,
         causes=config.causes(),
+        layout=Layout(config.places(), config.positions(), neighbours({p.id: p.near for p in config.place})),
+        eyes={f"{config.watcher.name}/{c.id}": c.eye for c in config.camera if c.eye is not None},
     )
 
 

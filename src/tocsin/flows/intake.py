@@ -32,6 +32,7 @@ from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
+from tocsin.flows.sighting import line_of
 from tocsin.ports_store import EdgeReceipt, Store, Unit
 
 RESEEN_AFTER = timedelta(minutes=10)
@@ -83,7 +84,10 @@ class Intake:
             if out is not None and edge.source_kind is SourceKind.CAMERA:
                 said = f"its camera is out of service until {out.until:%H:%M}Z ({out.by}: {out.reason})"
                 timing = f"{timing}; {said}" if timing else said
-            verdict = triage(edge, await unit.alarms.open(), self._policy.catalogue)
+            line = await line_of(unit, self._policy, edge)
+            verdict = triage(
+                edge, await unit.alarms.open(), self._policy.catalogue, line, self._policy.layout
+            )
             alarm = await self._apply(unit, edge, verdict, timing, now)
             receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
             late_s = (now - edge.captured_at).total_seconds()
@@ -225,7 +229,7 @@ class Intake:
         timing: str,
         now: datetime,
     ) -> Alarm:
-        moved = make(witnessed(alarm, edge), move, now)
+        moved = make(witnessed(alarm, edge, verdict.line), move, now)
         await unit.journal.write(JournalEntry(now, entry, alarm.id, _who(edge), _said(edge, verdict), timing))
         moved = await self._lay_or_lift_silence(unit, alarm, moved, edge, now)
         after = moved.alarm

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tocsin.core.causes import Causes
+from tocsin.core.correlation import NO_LAYOUT, Layout
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
+from tocsin.core.locating import Eye
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
@@ -27,7 +29,8 @@ class Policy:
 
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
     `places` maps place ids to names, `positions` those that say where they are.
-    `url` is where responders find the console.
+    `url` is where responders find the console. `layout` says which places are neighbours, `eyes` how cameras
+    stand that nobody has calibrated, as far as the configuration tells; by the source that edges name.
     """
 
     site: str
@@ -41,6 +44,8 @@ class Policy:
     keep_pictures_days: int = 30
     keep_alarms_days: int = 400
     causes: Causes = field(default_factory=Causes)
+    layout: Layout = NO_LAYOUT
+    eyes: Mapping[str, Eye] = field(default_factory=dict[str, Eye])
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

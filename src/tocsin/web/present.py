@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from tocsin.core.alarm import Alarm, AlarmState, Move, can
+from tocsin.core.correlation import position_text
 from tocsin.core.dispatch import Page, PageState
 from tocsin.core.hazards import Catalogue, Priority, Signal
 from tocsin.core.journal import Entry
@@ -129,6 +130,7 @@ def alarm_view(
         asks_cause=asks_cause(alarm),
         outcome=alarm.outcome,
         cause=alarm.cause,
+        position_text=position_text(alarm, policy.layout),
     )
 
 
