@@ -17,6 +17,8 @@ from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
+from tocsin.ports_floods import Floods
+from tocsin.ports_watchman import WatchmanBook
 from tocsin.redact import RedactedPicture
 
 
@@ -343,6 +345,10 @@ class Unit(Protocol):
     def service(self) -> ServiceBook: ...
     @property
     def calibrations(self) -> CalibrationBook: ...
+    @property
+    def floods(self) -> Floods: ...
+    @property
+    def watchman(self) -> WatchmanBook: ...
 
 
 class Store(Protocol):

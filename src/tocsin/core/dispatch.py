@@ -24,6 +24,8 @@ class PageState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    GROUPED = "grouped"
+    """Told by another page, or waiting for one: see `flows/flooding.py`."""
 
 
 class Stage(StrEnum):
@@ -44,7 +46,8 @@ class Page:
     """One message owed to one responder over one channel.
 
     `id` is stable: it is made of what the page is, so planning the same step twice gives the same
-    pages, and receivers can drop repeats by it (invariant 1).
+    pages, and receivers can drop repeats by it (invariant 1). `carrier` is the page that tells this one in a
+    flood, its own id if it tells others.
     """
 
     id: PageId
@@ -61,6 +64,7 @@ class Page:
     attempts: int = 0
     last_error: str = ""
     done_at: datetime | None = None
+    carrier: PageId | None = None
 
 
 @dataclass(frozen=True, slots=True)

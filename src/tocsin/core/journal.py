@@ -24,6 +24,7 @@ class Entry(StrEnum):
     PAGE_DELAYED = "page-delayed"
     PAGE_FAILED = "page-failed"
     PAGE_CANCELLED = "page-cancelled"
+    PAGE_GROUPED = "page-grouped"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     SILENCED = "silenced"

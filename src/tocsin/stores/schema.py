@@ -109,6 +109,7 @@ Index(
     postgresql_where=alarms.c.next_step_at.is_not(None),
 )
 Index("alarms_closed", alarms.c.closed_at)
+Index("alarms_raised", alarms.c.raised_at)
 
 pages = Table(
     "pages",
@@ -128,12 +129,25 @@ pages = Table(
     Column("last_error", Text, nullable=False),
     Column("done_at", Instant),
     Column("lease_until", Instant),
+    Column("carrier", String(40), nullable=False, server_default=text("''")),
 )
 Index(
     "pages_due",
     pages.c.run_at,
     sqlite_where=pages.c.state == "due",
     postgresql_where=pages.c.state == "due",
+)
+Index(
+    "pages_waiting",
+    pages.c.carrier,
+    sqlite_where=text("state = 'grouped' AND done_at IS NULL"),
+    postgresql_where=text("state = 'grouped' AND done_at IS NULL"),
+)
+Index(
+    "pages_told",
+    pages.c.run_at,
+    sqlite_where=text("carrier <> ''"),
+    postgresql_where=text("carrier <> ''"),
 )
 
 journal = Table(
@@ -250,4 +264,12 @@ channels = Table(
     Column("last_ok_at", Instant),
     Column("last_error", Text, nullable=False),
     Column("trouble", String(200), nullable=False),
+)
+
+watchman = Table(
+    "watchman",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("body", Text, nullable=False),
 )

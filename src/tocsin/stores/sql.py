@@ -19,7 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tocsin.core.errors import ConfigError, StoreBusyError, StoreError, StoreFullError
 from tocsin.ports_store import Unit
-from tocsin.stores import tables, tables_calibrations, tables_house, tables_service, tables_zones
+from tocsin.stores import (
+    tables,
+    tables_calibrations,
+    tables_floods,
+    tables_house,
+    tables_service,
+    tables_watchman,
+    tables_zones,
+)
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -54,6 +62,8 @@ class SqlUnit:
         self.zones = tables_zones.SqlZoneBook(connection)
         self.service = tables_service.SqlServiceBook(connection)
         self.calibrations = tables_calibrations.SqlCalibrationBook(connection)
+        self.floods = tables_floods.SqlFloods(connection)
+        self.watchman = tables_watchman.SqlWatchmanBook(connection)
 
 
 class SqlStore:

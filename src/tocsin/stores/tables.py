@@ -162,7 +162,7 @@ def _alarm_row(alarm: Alarm) -> Values:
     }
 
 
-def _alarm(row: Any) -> Alarm:
+def alarm_of(row: Any) -> Alarm:
     silence: Silence | None = silence_codec.load(row.silence)
     return Alarm(
         id=AlarmId(row.id),
@@ -198,7 +198,7 @@ class SqlAlarms:
         rows = await self._connection.execute(
             select(table).where(table.c.closed_at.is_(None)).order_by(table.c.number)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def get(self, alarm_id: AlarmId) -> Alarm | None:
         found = await self.many([alarm_id])
@@ -207,7 +207,7 @@ class SqlAlarms:
     async def many(self, alarm_ids: Sequence[AlarmId]) -> dict[AlarmId, Alarm]:
         table = schema.alarms
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
-        return {AlarmId(row.id): _alarm(row) for row in rows}
+        return {AlarmId(row.id): alarm_of(row) for row in rows}
 
     async def next_number(self) -> int:
         last = await self._connection.scalar(select(func.max(schema.alarms.c.number)))
@@ -224,7 +224,7 @@ class SqlAlarms:
             .order_by(table.c.next_step_at)
             .limit(limit)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def past(self, before_number: int | None, limit: int) -> Sequence[Alarm]:
         table = schema.alarms
@@ -232,7 +232,7 @@ class SqlAlarms:
         if before_number is not None:
             query = query.where(table.c.number < before_number)
         rows = await self._connection.execute(query.order_by(table.c.number.desc()).limit(limit))
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def resolved(self, since: datetime, after_number: int, limit: int) -> Sequence[Alarm]:
         table = schema.alarms
@@ -242,7 +242,7 @@ class SqlAlarms:
             .order_by(table.c.number)
             .limit(limit)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def end(self, before: datetime, limit: int) -> int:
         table = schema.alarms
@@ -285,7 +285,7 @@ def _page_row(page: Page) -> Values:
     }
 
 
-def _page(row: Any) -> Page:
+def page_of(row: Any) -> Page:
     return Page(
         id=PageId(row.id),
         alarm_id=AlarmId(row.alarm_id),
@@ -301,6 +301,7 @@ def _page(row: Any) -> Page:
         attempts=row.attempts,
         last_error=row.last_error,
         done_at=row.done_at,
+        carrier=PageId(row.carrier) or None,
     )
 
 
@@ -337,7 +338,7 @@ class SqlPages:
             .values(lease_until=lease_until, attempts=table.c.attempts + 1)
         )
         found = await SqlAlarms(self._connection).many([AlarmId(row.alarm_id) for row in rows])
-        return [ClaimedPage(_page(row), found[AlarmId(row.alarm_id)]) for row in rows]
+        return [ClaimedPage(page_of(row), found[AlarmId(row.alarm_id)]) for row in rows]
 
     async def put(self, page: Page) -> None:
         await upsert(self._connection, schema.pages, _page_row(page))
@@ -358,7 +359,7 @@ class SqlPages:
             .where(table.c.alarm_id == alarm_id)
             .order_by(table.c.round, table.c.step, table.c.responder, table.c.channel)
         )
-        return [_page(row) for row in rows]
+        return [page_of(row) for row in rows]
 
     async def next_run_at(self) -> datetime | None:
         table = schema.pages

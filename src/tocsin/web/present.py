@@ -47,6 +47,7 @@ _ENTRY_TEXT = {
     Entry.PAGE_DELAYED: "Page delayed, will be tried again",
     Entry.PAGE_FAILED: "Page failed",
     Entry.PAGE_CANCELLED: "Pages cancelled",
+    Entry.PAGE_GROUPED: "Told in the page of a flood",
     Entry.ACKNOWLEDGED: "Acknowledged",
     Entry.RESOLVED: "Resolved",
     Entry.SILENCED: "Silenced",
