@@ -34,6 +34,7 @@ from pydantic_settings import (
 
 from tocsin.config_base import Identifier, PositiveSeconds, Section
 from tocsin.config_camera import Camera as Camera
+from tocsin.config_deadman import DeadManSection
 from tocsin.config_duty import DAYS, ChannelSections, EscalationSection, ResponderSection, StepSection
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
@@ -163,6 +164,7 @@ class Secrets(BaseSettings):
     email_password: SecretStr | None = None
     webhook_secret: SecretStr | None = None
     database_password: SecretStr | None = None
+    deadman_url: SecretStr | None = None
 
 
 class Config(BaseSettings):
@@ -182,6 +184,7 @@ class Config(BaseSettings):
     hazard: dict[str, HazardSection] = {}
     cause: dict[str, CauseSection] = {}
     keep: Keep = Keep()
+    deadman: DeadManSection = DeadManSection()
 
     @classmethod
     def settings_customise_sources(

@@ -46,8 +46,8 @@ class Floods(Protocol):
         ...
 
     async def gather(self, status: CapStatus) -> int:
-        """Due pages that nobody has tried now wait, if their alarms have that status and may be told together;
-        how many."""
+        """Due pages that nobody has tried now wait, if their alarms have that status and may be told
+        together; how many."""
         ...
 
     async def waiting(self) -> Sequence[Reached]:

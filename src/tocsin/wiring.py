@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from tocsin.background import Background
+from tocsin.channels.deadman import DeadMan
 from tocsin.channels.email import EmailChannel, EmailSettings
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.clocks import SystemClock
@@ -22,9 +24,12 @@ from tocsin.core.correlation import Layout, neighbours
 from tocsin.core.errors import ConfigError
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.audit import Audit
 from tocsin.flows.calibrating import Calibrating
+from tocsin.flows.deadman import DeadManSwitch
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
+from tocsin.flows.flooding import Flooding
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
@@ -135,6 +140,15 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
     intake = Intake(store, policy, ring)
     evidence = Evidence(store, pictures, ring)
     delivery = Delivery(store, policy, channels, intake, ring, clock)
+    audit = Audit(store, policy, intake, ring, channels=tuple(channels), failing=lambda: background.failing())
+    url = secrets.deadman_url
+    deadman = DeadMan(url, method=config.deadman.method) if url is not None else None
+    switch = DeadManSwitch(
+        store,
+        lambda: audit.verdict,
+        deadman.beat if deadman is not None else None,
+        every=timedelta(seconds=config.deadman.every_s),
+    )
     oversee = Oversee(
         store,
         policy,
@@ -143,8 +157,9 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         ring,
         started_at=clock.now(),
         disk_free_share=partial(free_share, config.centre.data_dir),
+        also=(Flooding(store, policy, intake).check, audit.beat),
     )
-    background = Background(delivery, oversee, live, clock)
+    background = Background(delivery, oversee, live, clock, switch)
     bells.append(background.ring)
     house = House(
         policy=policy,
@@ -168,6 +183,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         failing_loops=background.failing,
         metrics_token=checked_token(secrets.metrics_token),
         pages_done=delivery.done,
+        verdict=lambda: audit.verdict,
+        beats=lambda: switch.beats,
     )
     webhook = channels.get("webhook")
 
@@ -181,6 +198,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
             await background.stop()
             if isinstance(webhook, WebhookChannel):
                 await webhook.close()
+            if deadman is not None:
+                await deadman.close()
             await store.close()
 
     return Centre(

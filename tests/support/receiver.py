@@ -106,6 +106,8 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(answer.body)
 
+            do_GET = do_POST
+
             def _sent(self, data: bytes) -> bool:
                 try:
                     self.wfile.write(data)

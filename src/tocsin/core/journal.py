@@ -36,6 +36,7 @@ class Entry(StrEnum):
     IN_SERVICE = "in-service"
     CAMERA_ADDED = "camera-added"
     CALIBRATED = "calibrated"
+    MENDED = "mended"
 
 
 @dataclass(frozen=True, slots=True)

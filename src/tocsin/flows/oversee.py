@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -41,7 +41,9 @@ class Oversee:
         *,
         started_at: datetime,
         disk_free_share: Callable[[], float],
+        also: Sequence[Callable[[datetime], Awaitable[object]]] = (),
     ) -> None:
+        """`also`: further checks of each round, in order: floods, the auditor."""
         self._store = store
         self._policy = policy
         self._intake = intake
@@ -49,6 +51,7 @@ class Oversee:
         self._ring = ring
         self._started_at = started_at
         self._disk_free_share = disk_free_share
+        self._also = tuple(also)
         self._disk_low_since: datetime | None = None
         self._blind_since: dict[str, datetime] = {}
         self._back_since: dict[str, datetime] = {}
@@ -59,6 +62,8 @@ class Oversee:
         await self.watchers(now)
         await self.disk(now)
         await self.eyes(now)
+        for check in self._also:
+            await check(now)
 
     async def lift_expired(self, now: datetime) -> int:
         """A silence that has ended is lifted, a camera whose time out of service is over is back in it: a

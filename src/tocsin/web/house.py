@@ -10,7 +10,9 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
+from tocsin.flows.audit import Verdict
 from tocsin.flows.calibrating import Calibrating
+from tocsin.flows.deadman import Beats
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 class House:
     """One centre. `secure_cookies` is false only for plain http on this machine; `failing_loops` names the
     background loops that have not succeeded for a while. `metrics_token`: who bears it may read the metrics;
-    nobody without one. `pages_done`: tries to send since the start, by channel and outcome."""
+    nobody without one. `pages_done`: tries to send since the start, by channel and outcome. `verdict` is
+    the watchman's last, `beats` how the dead-man switch fares."""
 
     policy: Policy
     store: Store
@@ -52,6 +55,8 @@ class House:
     failing_loops: Callable[[], list[str]]
     metrics_token: SecretStr | None
     pages_done: Callable[[], Mapping[tuple[str, str], int]]
+    verdict: Callable[[], Verdict] = Verdict
+    beats: Callable[[], Beats] = Beats
 
 
 def _house(request: Request) -> House:

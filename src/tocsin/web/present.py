@@ -59,6 +59,7 @@ _ENTRY_TEXT = {
     Entry.IN_SERVICE: "Camera in service again",
     Entry.CAMERA_ADDED: "Camera added",
     Entry.CALIBRATED: "Camera calibrated",
+    Entry.MENDED: "Put right by the watchman",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
