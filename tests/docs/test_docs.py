@@ -199,7 +199,7 @@ HEADINGS = {
 
 
 def _heading(path: str) -> str:
-    single = path in ("site", "centre", "watcher", "keep") or path.startswith("channel.")
+    single = path in ("site", "centre", "watcher", "keep", "deadman") or path.startswith("channel.")
     return HEADINGS.get(path) or (f"## `[{path}]`" if single else f"## `[[{path}]]`")
 
 

@@ -106,7 +106,7 @@ class Receiver:
                 self.end_headers()
                 self.wfile.write(answer.body)
 
-            do_GET = do_POST
+            do_GET = do_POST  # noqa: N815 - its name there
 
             def _sent(self, data: bytes) -> bool:
                 try:

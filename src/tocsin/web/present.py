@@ -170,6 +170,8 @@ def _page(page: Page) -> PageView:
     detail = page.last_error
     if page.state is PageState.DUE and page.attempts:
         detail = f"tried {page.attempts} times; {page.last_error}"
+    if page.state is PageState.GROUPED:
+        detail = "told in one page with others of the flood" if page.done_at else "waits for the flood's page"
     return PageView(
         page.responder_name, page.channel, page.state.value, page.done_at or page.run_at, detail or page.why
     )
