@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,18 +11,26 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from tests.support.receiver import Answer, Receiver
-from tests.support.site import Site, after
+from tests.support.site import Site, a_policy, after
 
+from tocsin.background import Background
 from tocsin.channels.deadman import DeadMan
+from tocsin.clocks import SystemClock
 from tocsin.core.alarm import Alarm, AlarmState
 from tocsin.core.errors import ConfigError, StoreFullError, TemporaryDeliveryError
 from tocsin.core.journal import Entry
 from tocsin.core.sight import Heartbeat
-from tocsin.flows.audit import BEAT, EVERY, FRESH, ROUND, Promise
+from tocsin.flows.audit import BEAT, EVERY, FRESH, ROUND, Audit, Promise
 from tocsin.flows.deadman import DeadManSwitch
-from tocsin.flows.delivery import FAILURES_TO_TROUBLE
+from tocsin.flows.delivery import FAILURES_TO_TROUBLE, Delivery
+from tocsin.flows.intake import Intake
+from tocsin.flows.oversee import Oversee
 from tocsin.ports_store import ChannelHealth
+from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
+from tocsin.web.board import Board
+from tocsin.web.live import Live
+from tocsin.web.render import Renderer
 
 pytestmark = pytest.mark.anyio
 
@@ -280,3 +289,40 @@ def test_what_is_no_address_is_refused_without_naming_it(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         DeadMan(SecretStr(url))
     assert "secret" not in str(caught.value)
+
+
+async def test_the_centre_s_own_loops_beat_while_all_is_true_and_only_then(
+    store: SqlStore, tmp_path: Path, receiver: Receiver
+) -> None:
+    """The real loops on the real clock: nothing between the auditor and the outside is stood in for."""
+    policy, clock = a_policy(), SystemClock()
+    broken: list[str] = []
+    intake = Intake(store, policy, lambda: None)
+    audit = Audit(store, policy, intake, lambda: None, channels=(), failing=lambda: broken)
+    outside = DeadMan(SecretStr(receiver.url("/ping")))
+    switch = DeadManSwitch(store, lambda: audit.verdict, outside.beat, every=timedelta(seconds=0.2))
+    oversee = Oversee(
+        store, policy, intake, FilePictures(tmp_path / "pictures"), lambda: None,
+        started_at=clock.now(), disk_free_share=lambda: 0.5, also=(audit.check,),
+    )  # fmt: skip
+    delivery = Delivery(store, policy, {}, intake, lambda: None, clock)
+    live = Live(store, Board(store, policy), Renderer(policy, clock), clock)
+    background = Background(delivery, oversee, live, clock, switch)
+    background.start()
+    try:
+        async with asyncio.timeout(30):
+            while len(receiver.received) < 2:
+                await asyncio.sleep(0.05)
+            withheld = switch.beats.withheld
+            broken.append("delivery")
+            while switch.beats.withheld == withheld:
+                await asyncio.sleep(0.05)
+            stopped = len(receiver.received)
+            await asyncio.sleep(1.0)
+            assert len(receiver.received) == stopped
+            broken.clear()
+            while len(receiver.received) == stopped:
+                await asyncio.sleep(0.05)
+    finally:
+        await background.stop()
+        await outside.close()

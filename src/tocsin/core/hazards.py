@@ -340,7 +340,7 @@ _BUILT_IN: tuple[Hazard, ...] = (
         (CapCategory.INFRA, "Flood of alarms", CapUrgency.EXPECTED, CapSeverity.MODERATE,
          CapCertainty.OBSERVED),
         (0.0, 0.0),
-        ("Answer the gravest first: the board groups them by place and source.",
+        ("Answer the gravest first: the board sorts them by place and source.",
          "Call more staff on duty if there are.",
          "Look for one cause behind many of them: power, network, weather."),
     ),

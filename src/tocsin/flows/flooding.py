@@ -55,7 +55,7 @@ class Flooding:
             if alarm is not None and self._since is None:
                 self._since = alarm.conditions[0].since  # begun before this centre was started
             since = self._since
-            all_raised = [] if since is None else await unit.floods.raised(since, _MOST_COUNTED)
+            all_raised = list[datetime]() if since is None else await unit.floods.raised(since, _MOST_COUNTED)
         # The database knows nothing of the future: after the clock was set back, what it has is as of now.
         in_window = len(raised)
         if flooded(in_window, operators, before=since is not None):
