@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from tocsin.core.errors import TocsinError
+from tocsin.flows.deadman import DeadManSwitch
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.oversee import Oversee
 from tocsin.ports import Clock
@@ -23,16 +24,25 @@ DRAIN_S = 3.0
 """How long a centre that ends waits for pages that are just being sent."""
 SWEEP_S = 3600.0
 FAILING_S = 15.0
+FIRST_BEAT_S = 5.0
 
 
 class Background:
     """Starts and ends the loops; a loop that fails says so and goes on."""
 
-    def __init__(self, delivery: Delivery, oversee: Oversee, live: Live, clock: Clock) -> None:
+    def __init__(
+        self,
+        delivery: Delivery,
+        oversee: Oversee,
+        live: Live,
+        clock: Clock,
+        deadman: DeadManSwitch | None = None,
+    ) -> None:
         self._delivery = delivery
         self._oversee = oversee
         self._live = live
         self._clock = clock
+        self._deadman = deadman
         self._due = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._fine_s: dict[str, float] = {}
@@ -48,6 +58,7 @@ class Background:
             asyncio.create_task(self._deliver(), name="delivery"),
             asyncio.create_task(self._watch(), name="oversee"),
             asyncio.create_task(self._tell(), name="live"),
+            asyncio.create_task(self._beat(), name="deadman"),
         ]
 
     def failing(self) -> list[str]:
@@ -78,6 +89,18 @@ class Background:
                 sweep_at = self._clock.monotonic_s() + SWEEP_S
                 await self._guarded("sweep", lambda: self._oversee.sweep(self._clock.now()))
             await asyncio.sleep(OVERSEE_S)
+
+    async def _beat(self) -> None:
+        """A loop of its own: a switch that hangs holds up nothing, and a watchman that hangs stops the
+        beats."""
+        switch = self._deadman
+        if switch is None:
+            return
+        # The watchman's first round comes before the first beat.
+        await asyncio.sleep(min(FIRST_BEAT_S, switch.every.total_seconds()))
+        while True:
+            await self._guarded("deadman", lambda: switch.beat(self._clock.now()))
+            await asyncio.sleep(switch.every.total_seconds())
 
     async def _tell(self) -> None:
         while True:

@@ -35,10 +35,12 @@ from pydantic_settings import (
 from tocsin.config_base import Identifier, PositiveSeconds, Section
 from tocsin.config_camera import Camera as Camera
 from tocsin.config_channels import WITHOUT_SECTION, ChannelSections
+from tocsin.config_deadman import DeadManSection
 from tocsin.config_duty import EscalationSection, PlanSection, ResponderSection, RotationSection
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
 from tocsin.config_models import ModelSection, check_models
+from tocsin.config_near import check_near
 from tocsin.config_roster import escalation_of, roster_of
 from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
@@ -131,6 +133,7 @@ class Place(Section):
     name: str = Field(min_length=1, max_length=100)
     lat: float | None = Field(default=None, ge=-90, le=90, allow_inf_nan=False)
     lon: float | None = Field(default=None, ge=-180, le=180, allow_inf_nan=False)
+    near: tuple[Identifier, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Place:
@@ -169,6 +172,7 @@ class Secrets(BaseSettings):
     twilio_token: SecretStr | None = None
     vapid_key: SecretStr | None = None
     link_key: SecretStr | None = None
+    deadman_url: SecretStr | None = None
 
 
 class Config(BaseSettings):
@@ -191,6 +195,7 @@ class Config(BaseSettings):
     cause: dict[str, CauseSection] = {}
     travel: TravelSection = TravelSection()
     keep: Keep = Keep()
+    deadman: DeadManSection = DeadManSection()
 
     @classmethod
     def settings_customise_sources(
@@ -314,6 +319,7 @@ def _check_names(config: Config, where: str) -> None:
                 hint="choose ids that differ in letters or digits",
             )
     known = {p.id for p in config.place}
+    check_near({p.id: p.near for p in config.place}, where)
     for camera in config.camera:
         if camera.place and known and camera.place not in known:
             near = difflib.get_close_matches(camera.place, sorted(known), n=1)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tocsin.core.errors import GeometryError
-from tocsin.core.geometry import Lens, LensModel
+from tocsin.core.geometry import Aim, Lens, LensModel, Mount, Position
+from tocsin.core.locating import ENTERED_HEADING_DEG, ENTERED_TILT_DEG, Eye
+
+USUAL_ASPECT = 16 / 9
+"""Of a picture of which nobody has said its form: it decides how far off the middle row is level, no
+bearing."""
 
 
 class Mounting(BaseModel):
@@ -40,6 +45,22 @@ class Mounting(BaseModel):
         except GeometryError as error:
             raise ValueError(f"{error.what}; {error.hint}") from None
         return self
+
+    @property
+    def eye(self) -> Eye | None:
+        """How it stands, as far as bearings are concerned; None where position, heading or field of view
+        miss."""
+        if self.lat is None or self.lon is None or self.heading_deg is None or self.fov_deg is None:
+            return None
+        try:
+            lens = Lens(
+                self.lens or LensModel.PINHOLE, self.fov_deg, USUAL_ASPECT, self.k1 or 0.0, self.k2 or 0.0
+            )
+        except GeometryError:
+            return None  # such as a flat picture of 180 degrees: it can be calibrated, not reckoned with
+        aim = Aim(self.heading_deg, self.tilt_deg or 0.0, self.roll_deg or 0.0)
+        mount = Mount(Position(self.lat, self.lon), self.height_m or 0.0, aim)
+        return Eye(mount, lens, ENTERED_HEADING_DEG, ENTERED_TILT_DEG, level=False)
 
     @property
     def mounted(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from tocsin import wiring, wiring_eyes
+from tocsin.channels.deadman import DeadMan
 from tocsin.config import Camera, Config, Secrets, camera_credentials
 from tocsin.config_models import ModelSection
 from tocsin.core.errors import TocsinError
@@ -19,6 +20,7 @@ from tocsin.core.hazards import Signal
 from tocsin.core.observation import CapStatus
 from tocsin.core.sight import DISK_LOW_SHARE
 from tocsin.disk import free_share
+from tocsin.flows.audit import BEAT
 from tocsin.flows.coverage import said, uncovered
 from tocsin.ports import PATROL, Clock
 from tocsin.web.render import asset
@@ -57,6 +59,7 @@ async def examine(load: Callable[[], Config], secrets: Secrets, clock: Clock) ->
             what = f"{error.filename or config.centre.data_dir}: {error.strerror or error}"
             findings.append(Finding("error", "data-dir", what, "mend the folder, or set [centre] data_dir"))
     findings.extend([finding async for finding in _channels(config, secrets, clock)])
+    findings.extend([finding async for finding in _deadman(config, secrets, clock)])
     if secrets.watcher_token is None:
         findings.append(
             Finding(
@@ -222,6 +225,36 @@ async def _answers(host: str, port: int) -> bool:
     except (OSError, TimeoutError):
         return False
     return True
+
+
+async def _deadman(config: Config, secrets: Secrets, clock: Clock) -> AsyncGenerator[Finding]:
+    """Does not beat itself: that would say that all is well."""
+    if secrets.deadman_url is None:
+        yield Finding(
+            "warning",
+            "no-deadman",
+            "nobody outside notices when this centre is dead",
+            "set TOCSIN_DEADMAN_URL; see docs/how-to/watch-the-watchers.md",
+        )
+        return
+    store = wiring.store_of(config, secrets)
+    try:
+        DeadMan(secrets.deadman_url)
+        async with store.reading() as unit:
+            last = await unit.watchman.get(BEAT)
+    except TocsinError as error:
+        yield Finding("error", error.code, str(error))
+        return
+    finally:
+        await store.close()
+    if last is None or not -60 <= (clock.now() - last.at).total_seconds() <= 3 * config.deadman.every_s:
+        when = "no beat has got there yet"
+        if last is not None:
+            when = f"the last beat was at {last.at:%Y-%m-%d %H:%M}Z"
+        hint = "is the centre running? its log says what it withheld the beat for"
+        yield Finding("warning", "deadman-late", f"the dead-man switch: {when}", hint)
+    else:
+        yield Finding("ok", "deadman", last.said)
 
 
 async def _model(section: ModelSection, config: Config) -> Finding:

@@ -15,7 +15,7 @@ from tocsin.core.dispatch import Page, PageId, Stage
 from tocsin.core.handling import Handled
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import JournalEntry
-from tocsin.core.observation import Edge, EdgeId
+from tocsin.core.observation import Edge, EdgeId, PlaceId
 from tocsin.core.roster import ResponderId
 from tocsin.core.service import OutOfService
 from tocsin.core.sight import Heartbeat, Watcher
@@ -23,6 +23,8 @@ from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports_calls import Calls
 from tocsin.ports_duty import DutyBook
+from tocsin.ports_floods import Floods
+from tocsin.ports_watchman import WatchmanBook
 from tocsin.redact import RedactedPicture
 
 
@@ -110,8 +112,11 @@ class Alarms(Protocol):
         """The open ones on which a silence lies, whether its time is over or not."""
         ...
 
-    async def related(self, edge: Edge) -> Sequence[Alarm]:
-        """The open alarms that this edge may belong to: at its point, from its source or at its place."""
+    async def related(
+        self, edge: Edge, places: Collection[PlaceId] = (), *, located: bool = False
+    ) -> Sequence[Alarm]:
+        """The open alarms that this edge may belong to: at its point, from its source, at its place or at one
+        of these; and where it is known along which line it is seen, all whose lines are."""
         ...
 
     async def get(self, alarm_id: AlarmId) -> Alarm | None: ...
@@ -501,6 +506,10 @@ class Unit(Protocol):
     def used_links(self) -> UsedLinks: ...
     @property
     def handling(self) -> HandlingBook: ...
+    @property
+    def floods(self) -> Floods: ...
+    @property
+    def watchman(self) -> WatchmanBook: ...
 
 
 class Store(Protocol):

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,18 +15,23 @@ from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
 from tocsin.background import Background
+from tocsin.channels.deadman import DeadMan
 from tocsin.clocks import SystemClock
 from tocsin.config import Config, Secrets
 from tocsin.config_metrics import checked_token
 from tocsin.core.allocation import Solver, nearest_first
+from tocsin.core.correlation import Layout, neighbours
 from tocsin.core.plans import Who
 from tocsin.disk import free_share
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.answering import Answering
+from tocsin.flows.audit import Audit
 from tocsin.flows.calibrating import Calibrating
+from tocsin.flows.deadman import DeadManSwitch
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
+from tocsin.flows.flooding import Flooding
 from tocsin.flows.intake import Intake
 from tocsin.flows.linking import Linking
 from tocsin.flows.maintenance import Maintenance
@@ -80,6 +86,8 @@ def policy_of(config: Config) -> Policy:
         causes=config.causes(),
         travel=config.travel_times(),
         solve=_solver(config),
+        layout=Layout(config.places(), config.positions(), neighbours({p.id: p.near for p in config.place})),
+        eyes={f"{config.watcher.name}/{c.id}": c.eye for c in config.camera if c.eye is not None},
     )
 
 
@@ -129,6 +137,15 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
     delivery = Delivery(
         store, policy, channels, intake, ring, clock, limits=config.channel.limits, jitter=random.random
     )
+    audit = Audit(store, policy, intake, ring, channels=tuple(channels), failing=lambda: background.failing())
+    url = secrets.deadman_url
+    deadman = DeadMan(url, method=config.deadman.method) if url is not None else None
+    switch = DeadManSwitch(
+        store,
+        lambda: audit.verdict,
+        deadman.beat if deadman is not None else None,
+        every=timedelta(seconds=config.deadman.every_s),
+    )
     oversee = Oversee(
         store,
         policy,
@@ -137,10 +154,11 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         ring,
         started_at=clock.now(),
         disk_free_share=partial(free_share, config.centre.data_dir),
+        also=(Flooding(store, policy, intake).check, audit.beat),
     )
     refusals = Refusals(store)
     answering = Answering(store, policy, refusals, ring)
-    background = Background(delivery, oversee, live, clock)
+    background = Background(delivery, oversee, live, clock, switch)
     bells.append(background.ring)
     house = House(
         policy=policy,
@@ -172,6 +190,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         answering=answering,
         linking=Linking(store, policy, answering, refusals, ring),
         pictures=pictures,
+        verdict=lambda: audit.verdict,
+        beats=lambda: switch.beats,
     )
 
     @asynccontextmanager
@@ -183,6 +203,8 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         finally:
             await background.stop()
             await close(channels)
+            if deadman is not None:
+                await deadman.close()
             await store.close()
 
     return Centre(

@@ -24,6 +24,7 @@ from tests.browser.calibrate_samples import calibration
 
 from tocsin.core.causes import Causes
 from tocsin.core.hazards import Catalogue
+from tocsin.web.present_flood import flood_view
 from tocsin.web.views import (
     AlarmView,
     CameraView,
@@ -424,6 +425,22 @@ def choices() -> dict[str, object]:
     return {"hazards": hazards(), "places": places(), "report_id": "8f6c3ad2-1111-4222-8333-123456789abc"}
 
 
+def flooded(now: datetime) -> list[AlarmView]:
+    """A switch has failed: cameras of two places are silent, and there is a fire as well."""
+    reason = "17 alarms in 10 min, more than 10 for 1 on duty"
+    silent = [
+        alarm(
+            "camera-silent", number=230 + i, now=now, age_s=300 - i,
+            place=("Tank farm", "Dock 2")[i % 3 == 0],
+            source_text=f"camera quay-{i}", state=("UNACK", "ACK")[i % 5 == 4],
+        )
+        for i in range(14)
+    ]  # fmt: skip
+    spot = "near Hall 3, 48.13740, 11.57550 ± 12 m"
+    fire = alarm(now=now, position_text=spot)
+    return [fire, alarm("alarm-flood", number=250, now=now, place="alarm flood", reason=reason), *silent]
+
+
 Page = Callable[[datetime], tuple[str, dict[str, object]]]
 
 
@@ -462,6 +479,15 @@ PAGES: dict[str, Page] = {
     "calm": lambda now: ("alarms.html", {"alarms": [], "cameras": cameras(now, calm=True), "warnings": []}),
     "not-calm": lambda now: ("alarms.html", {"alarms": [], "cameras": cameras(now), "warnings": []}),
     "empty": lambda now: ("alarms.html", {"alarms": [], "cameras": [], "warnings": ["Nobody is on duty."]}),
+    "flood": lambda now: (
+        "alarms.html",
+        {
+            "alarms": flooded(now),
+            "flood": flood_view(flooded(now)),
+            "cameras": cameras(now),
+            "warnings": [],
+        },
+    ),
     "alarm": lambda now: ("alarm.html", {"alarm": alarm(now=now)}),
     "alarm-closed": lambda now: ("alarm.html", {"alarm": history(now)[1]}),
     "alarm-reported": lambda now: (

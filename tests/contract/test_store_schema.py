@@ -88,6 +88,10 @@ async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url
         await connection.execute(text("DROP TABLE handling"))
         for column in ("delivered_at", "seen_at", "acknowledged_at"):
             await connection.execute(text(f"ALTER TABLE pages DROP COLUMN {column}"))
+        for index in ("pages_waiting", "pages_told", "alarms_raised"):
+            await connection.execute(text(f"DROP INDEX {index}"))
+        await connection.execute(text("ALTER TABLE pages DROP COLUMN carrier"))
+        await connection.execute(text("DROP TABLE watchman"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await store.migrate()
     async with store.reading() as unit:

@@ -15,8 +15,10 @@ from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Contact, Responder, ResponderId, Roster
+from tocsin.flows.audit import Audit
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.evidence import Evidence
+from tocsin.flows.flooding import Flooding
 from tocsin.flows.intake import Intake
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
@@ -129,6 +131,16 @@ class Site:
         self.operate = Operate(store, self.policy, self._ring)
         self.evidence = Evidence(store, self.pictures, self._ring)
         self.delivery = Delivery(store, self.policy, channels or {}, self.intake, self._ring, self.clock)
+        self.failing: list[str] = []
+        self.audit = Audit(
+            store,
+            self.policy,
+            self.intake,
+            self._ring,
+            channels=tuple(channels or {}),
+            failing=lambda: self.failing,
+        )
+        self.flooding = Flooding(store, self.policy, self.intake)
         self.oversee = Oversee(
             store,
             self.policy,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from tocsin.config import Config, Secrets, from_values
 from tocsin.core.errors import ConfigError
 from tocsin.doctor import Finding, examine
 from tocsin.flows.accounts import Accounts
+from tocsin.flows.audit import BEAT
 from tocsin.launch import free_port
+from tocsin.ports_watchman import Mark
 from tocsin.scenes import CalmScene, write_video
 from tocsin.stores.sql import SqlStore
 
@@ -63,9 +67,35 @@ def test_a_site_that_is_ready_has_no_error(tmp_path: Path) -> None:
 
     asyncio.run(launch.with_store(config, SECRETS, add))
     found = _found(lambda: config)
-    assert [finding for finding in found.values() if finding.level != "ok"] == []
+    assert [finding.code for finding in found.values() if finding.level != "ok"] == ["no-deadman"]
     assert {"config", "roster", "assets", "database", "disk", "webhook", "camera"} <= set(found)
     assert "640x360" in found["camera"].what
+
+
+def test_the_dead_man_switch_by_its_last_beat_and_never_by_its_address(tmp_path: Path) -> None:
+    secrets = SECRETS.model_copy(update={"deadman_url": SecretStr("http://127.0.0.1:9/secret-path")})
+    found = _examined(tmp_path, secrets)
+    assert "no beat has got there yet" in found["deadman-late"].what
+    config = from_values({"centre": {"data_dir": str(tmp_path / "data")}}, "test")
+
+    async def beaten(store: SqlStore, ago_s: float) -> None:
+        at = SystemClock().now() - timedelta(seconds=ago_s)
+        async with store.writing() as unit:
+            await unit.watchman.put(BEAT, Mark(at, "dead-man switch at 127.0.0.1: 200"))
+
+    asyncio.run(launch.with_store(config, secrets, partial(beaten, ago_s=30)))
+    found = _examined(tmp_path, secrets)
+    assert found["deadman"].what == "dead-man switch at 127.0.0.1: 200"
+    asyncio.run(launch.with_store(config, secrets, partial(beaten, ago_s=400)))
+    found = _examined(tmp_path, secrets)
+    assert "the last beat was at" in found["deadman-late"].what
+    assert not any("secret" in str(finding) for finding in found.values())
+
+
+def test_an_address_of_the_switch_that_is_none_is_an_error(tmp_path: Path) -> None:
+    secrets = SECRETS.model_copy(update={"deadman_url": SecretStr("hc-ping.com/secret")})
+    found = _examined(tmp_path, secrets)
+    assert found["config"].level == "error"
 
 
 def test_a_configuration_that_cannot_be_read_is_the_only_finding() -> None:

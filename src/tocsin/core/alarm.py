@@ -16,6 +16,7 @@ from typing import NewType
 
 from tocsin.core.errors import IllegalMoveError, SilenceError
 from tocsin.core.hazards import HazardCode, Priority, Signal
+from tocsin.core.locating import Sightline
 from tocsin.core.observation import CapStatus, Edge, EdgeId, PlaceId, SourceKind, point_of
 
 AlarmId = NewType("AlarmId", str)
@@ -162,7 +163,8 @@ class Silence:
 class Condition:
     """One witness of an alarm: a camera, the staff at a place, or a part of Tocsin.
 
-    `cleared_at` is None as long as it stands.
+    `cleared_at` is None as long as it stands. `line` is the line along which a camera whose mount is known
+    sees the hazard.
     """
 
     source_kind: SourceKind
@@ -174,6 +176,7 @@ class Condition:
     seen_at: datetime
     confidence: float
     cleared_at: datetime | None = None
+    line: Sightline | None = None
 
     @property
     def point(self) -> str:
@@ -287,9 +290,10 @@ def _hint(alarm: Alarm, move: Move) -> str:
     return ""
 
 
-def witnessed(alarm: Alarm, edge: Edge) -> Alarm:
-    """The alarm with the edge's condition standing: added, or refreshed if that point stood before."""
-    fresh = Condition.of(edge)
+def witnessed(alarm: Alarm, edge: Edge, line: Sightline | None = None) -> Alarm:
+    """The alarm with the edge's condition standing: added, or refreshed if that point stood before. `line` is
+    where its camera sees it."""
+    fresh = replace(Condition.of(edge), line=line)
     others = tuple(c for c in alarm.conditions if c.point != edge.point)
     known = next((c for c in alarm.conditions if c.point == edge.point), None)
     if known is not None and known.standing:
@@ -298,6 +302,7 @@ def witnessed(alarm: Alarm, edge: Edge) -> Alarm:
             since=min(known.since, fresh.since),
             seen_at=max(known.seen_at, fresh.seen_at),
             confidence=max(known.confidence, fresh.confidence),
+            line=line or known.line,
         )
     return replace(alarm, conditions=(*others, fresh))
 

@@ -29,6 +29,8 @@ class PageState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    GROUPED = "grouped"
+    """Told by another page, or waiting for one: see `flows/flooding.py`."""
 
 
 class Stage(StrEnum):
@@ -52,7 +54,8 @@ class Page:
     """One message owed to one responder over one channel.
 
     `id` is stable: it is made of what the page is, so planning the same step twice gives the same
-    pages, and receivers can drop repeats by it (invariant 1).
+    pages, and receivers can drop repeats by it (invariant 1). `carrier` is the page that tells this one in a
+    flood, its own id if it tells others.
 
     `delivered_at`, `seen_at` and `acknowledged_at` tell how far it has got, as far as anybody told us. They
     come from outside, also while it is being sent, so they are set one by one and never with the rest of it.
@@ -74,6 +77,7 @@ class Page:
     done_at: datetime | None = None
     fallback: int = 0
     """0: goes at once. From 1 on: held, and let go in this order."""
+    carrier: PageId | None = None
     delivered_at: datetime | None = None
     seen_at: datetime | None = None
     acknowledged_at: datetime | None = None

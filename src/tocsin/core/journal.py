@@ -25,6 +25,7 @@ class Entry(StrEnum):
     PAGE_FAILED = "page-failed"
     PAGE_CANCELLED = "page-cancelled"
     FALLBACK = "fallback"
+    PAGE_GROUPED = "page-grouped"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     SILENCED = "silenced"
@@ -45,6 +46,7 @@ class Entry(StrEnum):
     ON_THE_WAY = "on-the-way"
     ON_SITE = "on-site"
     ANSWER_REFUSED = "answer-refused"
+    MENDED = "mended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.flows.admitting import Admitted, admit, failed_once, fall_back, succeeded, wanted
+from tocsin.flows.flooding import fold, message_of
 from tocsin.flows.intake import Intake
-from tocsin.flows.message import compose
 from tocsin.flows.paging import page_step
 from tocsin.flows.policy import MAX_RETRY, Policy, Ring
 from tocsin.ports import Channel, Clock
@@ -149,10 +149,14 @@ class Delivery:
         async with self._store.reading() as unit:
             deadline = bool(await unit.alarms.due(now, self._horizon(now), 1))
             next_page = await unit.pages.next_run_at()
+            flood = await unit.floods.busy()
         escalated = await self.escalate(now) if deadline else 0
-        if limit < 1 or (not escalated and (next_page is None or now < next_page <= now + MAX_RETRY)):
+        idle = next_page is None or now < next_page <= now + MAX_RETRY
+        if limit < 1 or (not escalated and not flood and idle):
             return escalated, 0, ()  # an idle centre takes no write lock
         async with self._store.writing() as unit:
+            if flood:
+                await fold(unit, self._policy, now)
             claimed = await unit.pages.claim(now, now + LEASE, limit)
             admitted = await admit(unit, claimed, self._channels, self._limits, now)
             return escalated, len(claimed) - len(admitted), admitted
@@ -227,7 +231,7 @@ class Delivery:
             raise PermanentDeliveryError(
                 f"channel {page.channel!r} is not configured", hint=f"add [channel.{page.channel}]"
             )
-        message = compose(page, claimed.alarm, self._policy, now)
+        message = await message_of(self._store, claimed, self._policy, now)
         try:
             async with asyncio.timeout(SEND_LIMIT_S):
                 return await channel.send(message)

@@ -33,6 +33,7 @@ from tocsin.flows.gather import Gather
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.paging import page_step, stop_pages
 from tocsin.flows.policy import Policy, Ring
+from tocsin.flows.sighting import line_of
 from tocsin.ports_store import EdgeReceipt, Store, Unit
 
 RESEEN_AFTER = timedelta(minutes=10)
@@ -107,7 +108,9 @@ class Intake:
         if out is not None and edge.source_kind is SourceKind.CAMERA:
             said = f"its camera is out of service until {out.until:%H:%M}Z ({out.by}: {out.reason})"
             timing = f"{timing}; {said}" if timing else said
-        verdict = triage(edge, await unit.alarms.related(edge), self._policy.catalogue)
+        line, layout = await line_of(unit, self._policy, edge), self._policy.layout
+        mates = await unit.alarms.related(edge, layout.beside(edge.place), located=line is not None)
+        verdict = triage(edge, mates, self._policy.catalogue, line, layout)
         alarm = await self._apply(unit, edge, verdict, timing, now)
         receipt = EdgeReceipt(edge.id, alarm.id if alarm else None, verdict.ruling, verdict.text)
         late_s = (now - edge.captured_at).total_seconds()
@@ -248,7 +251,7 @@ class Intake:
         timing: str,
         now: datetime,
     ) -> Alarm:
-        moved = make(witnessed(alarm, edge), move, now)
+        moved = make(witnessed(alarm, edge, verdict.line), move, now)
         await unit.journal.write(JournalEntry(now, entry, alarm.id, _who(edge), _said(edge, verdict), timing))
         moved = await self._lay_or_lift_silence(unit, alarm, moved, edge, now)
         after = moved.alarm

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.core.alarm import Alarm, AlarmState
+from tocsin.core.correlation import position_text
 from tocsin.core.dispatch import Page
 from tocsin.core.links import Purpose
 from tocsin.core.observation import CapStatus
@@ -26,9 +27,11 @@ def compose(page: Page, alarm: Alarm, policy: Policy, now: datetime) -> Message:
         if alarm.state is AlarmState.RTN_UNACK
         else ""
     )
+    position = position_text(alarm, policy.layout)
     lines = [
         f"{drill}{hazard.name} at {place}, alarm {alarm.number}, {policy.site}.",
         f"Raised {raised:%H:%M:%S} on {raised:%Y-%m-%d} ({raised:%Z}): {alarm.reason}.{gone}",
+        *([f"Position: {position}."] if position else []),
         f"You are called because: {page.why}.",
         "",
         f"Acknowledge: {link or url}",

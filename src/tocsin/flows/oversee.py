@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -43,7 +43,9 @@ class Oversee:
         *,
         started_at: datetime,
         disk_free_share: Callable[[], float],
+        also: Sequence[Callable[[datetime], Awaitable[object]]] = (),
     ) -> None:
+        """`also`: further checks of each round, in order: floods, the auditor."""
         self._store = store
         self._policy = policy
         self._intake = intake
@@ -53,6 +55,7 @@ class Oversee:
         self._disk_free_share = disk_free_share
         self._coverage = Coverage(store, policy, intake)
         self._handing_over = HandingOver(store, policy, ring)
+        self._also = tuple(also)
         self._disk_low_since: datetime | None = None
         self._blind_since: dict[str, datetime] = {}
         self._back_since: dict[str, datetime] = {}
@@ -65,6 +68,8 @@ class Oversee:
         await self.eyes(now)
         await self._coverage.check(now)
         await self._handing_over.check(now)
+        for check in self._also:
+            await check(now)
 
     async def lift_expired(self, now: datetime) -> int:
         """A silence that has ended is lifted, a camera whose time out of service is over is back in it: a

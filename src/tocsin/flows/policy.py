@@ -8,9 +8,11 @@ from datetime import timedelta
 
 from tocsin.core.allocation import Solver, nearest_first
 from tocsin.core.causes import Causes
+from tocsin.core.correlation import NO_LAYOUT, Layout
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
 from tocsin.core.links import LinkSigner
+from tocsin.core.locating import Eye
 from tocsin.core.observation import CapStatus
 from tocsin.core.plans import Escalation
 from tocsin.core.roster import Roster
@@ -31,8 +33,9 @@ class Policy:
     `status` is the site's CAP status: a site that is being set up runs as Exercise or Test.
     `places` maps place ids to names, `positions` those that say where they are.
     `travel` are the ways between stations and places, `solve` what spreads responders over open alarms.
-    `url` is where responders find the console. `links` signs the links of messages; without it they lead to
-    the console only.
+    `layout` says which places are neighbours, `eyes` how cameras stand that nobody has calibrated, as far as
+    the configuration tells; by the source that edges name. `url` is where responders find the console.
+    `links` signs the links of messages; without it they lead to the console only.
     """
 
     site: str
@@ -49,6 +52,8 @@ class Policy:
     travel: Travel = field(default_factory=Travel)
     solve: Solver = nearest_first
     links: LinkSigner | None = None
+    layout: Layout = NO_LAYOUT
+    eyes: Mapping[str, Eye] = field(default_factory=dict[str, Eye])
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

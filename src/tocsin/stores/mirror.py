@@ -7,12 +7,15 @@ another centre's as well as its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from tocsin.core.alarm import Alarm, AlarmId, Condition
 
 Point = tuple[str, str]
+
+LOCATED = ("located", "")
+"""Under this name all are found that somebody sees along a known line."""
 
 
 class OpenAlarms:
@@ -50,9 +53,12 @@ class OpenAlarms:
     def all(self) -> list[Alarm]:
         return _in_order(self._alarms.values())
 
-    def related(self, *, point: str, source: str, place: str) -> list[Alarm]:
-        """Those that have a condition at this point, from this source or at this place."""
-        names = (("point", point), ("source", source), ("place", place))
+    def related(self, *, point: str, source: str, places: Collection[str], located: bool) -> list[Alarm]:
+        """Those that have a condition at this point, from this source or at one of these places; with
+        `located` also all of which a condition has a line."""
+        names = [("point", point), ("source", source), *(("place", place) for place in places)]
+        if located:
+            names.append(LOCATED)
         found = set[AlarmId]().union(*(self._named.get(name, ()) for name in names))
         return _in_order(self._alarms[alarm_id] for alarm_id in found)
 
@@ -61,6 +67,8 @@ def _names(conditions: Iterable[Condition]) -> set[Point]:
     found = set[Point]()
     for one in conditions:
         found.update((("point", one.point), ("source", one.source), ("place", one.place)))
+        if one.line is not None:
+            found.add(LOCATED)
     return found
 
 

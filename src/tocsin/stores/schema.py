@@ -112,6 +112,7 @@ Index(
     postgresql_where=alarms.c.next_step_at.is_not(None),
 )
 Index("alarms_closed", alarms.c.closed_at)
+Index("alarms_raised", alarms.c.raised_at)
 
 ALARMS_REVISION = "alarms"
 
@@ -141,6 +142,7 @@ pages = Table(
     Column("done_at", Instant),
     Column("lease_until", Instant),
     Column("fallback", Integer, nullable=False, server_default=text("0")),
+    Column("carrier", String(40), nullable=False, server_default=text("''")),
     Column("delivered_at", Instant),
     Column("seen_at", Instant),
     Column("acknowledged_at", Instant),
@@ -157,6 +159,18 @@ Index(
     pages.c.done_at,
     sqlite_where=pages.c.state == "sent",
     postgresql_where=pages.c.state == "sent",
+)
+Index(
+    "pages_waiting",
+    pages.c.carrier,
+    sqlite_where=text("state = 'grouped' AND done_at IS NULL"),
+    postgresql_where=text("state = 'grouped' AND done_at IS NULL"),
+)
+Index(
+    "pages_told",
+    pages.c.run_at,
+    sqlite_where=text("carrier <> ''"),
+    postgresql_where=text("carrier <> ''"),
 )
 
 journal = Table(
@@ -342,4 +356,12 @@ subscriptions = Table(
     Column("device", String(60), nullable=False),
     Column("added_at", Instant, nullable=False),
     Column("last_ok_at", Instant, nullable=False, index=True),
+)
+
+watchman = Table(
+    "watchman",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("body", Text, nullable=False),
 )

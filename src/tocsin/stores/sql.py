@@ -27,8 +27,10 @@ from tocsin.stores import (
     tables_calls,
     tables_channels,
     tables_duty,
+    tables_floods,
     tables_house,
     tables_service,
+    tables_watchman,
     tables_zones,
 )
 from tocsin.stores.mirror import OpenAlarms
@@ -74,11 +76,14 @@ class SqlUnit:
         self.calls = tables_calls.SqlCalls(connection, self.pending)
         self.used_links = tables_answers.SqlUsedLinks(connection)
         self.handling = tables_answers.SqlHandling(connection)
+        self.floods = tables_floods.SqlFloods(connection, self.pending)
+        self.watchman = tables_watchman.SqlWatchmanBook(connection)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
         await self.edges.foresee([edge.id for edge in edges])
         await self.silences.foresee([edge.point for edge in edges])
         await self.service.foresee()
+        await self.calibrations.foresee()
 
 
 class SqlStore:

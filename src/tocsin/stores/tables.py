@@ -130,7 +130,7 @@ def _alarm_row(alarm: Alarm) -> Row:
     }
 
 
-def _alarm(row: Any) -> Alarm:
+def alarm_of(row: Any) -> Alarm:
     silence: Silence | None = silence_codec.load(row.silence)
     return Alarm(
         id=AlarmId(row.id),
@@ -180,19 +180,22 @@ class SqlAlarms:
         if known is None or known != revision:
             changed = table.c.closed_at.is_(None) if known is None else table.c.revision > known
             for row in await self._connection.execute(select(table).where(changed)):
-                self._mirror.put(_alarm(row))
+                self._mirror.put(alarm_of(row))
         self._mirror.revision = revision
         self._fresh = True
         return self._mirror
 
-    async def related(self, edge: Edge) -> Sequence[Alarm]:
+    async def related(
+        self, edge: Edge, places: Collection[PlaceId] = (), *, located: bool = False
+    ) -> Sequence[Alarm]:
         mirror = await self._open_now()
         if mirror is None:
-            await self._pending.flush()
             mirror = OpenAlarms()
             for alarm in await self.open():
                 mirror.put(alarm)
-        return mirror.related(point=edge.point, source=edge.source, place=edge.place)
+        return mirror.related(
+            point=edge.point, source=edge.source, places={edge.place, *places}, located=located
+        )
 
     async def open(self, hazards: Collection[HazardCode] | None = None) -> Sequence[Alarm]:
         mirror = await self._open_now()
@@ -213,7 +216,7 @@ class SqlAlarms:
         rows = await self._connection.execute(
             select(table).where(table.c.closed_at.is_(None), *which).order_by(table.c.number)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def get(self, alarm_id: AlarmId) -> Alarm | None:
         mirror = await self._open_now()
@@ -224,12 +227,13 @@ class SqlAlarms:
         await self._pending.flush()
         table = schema.alarms
         rows = await self._connection.execute(select(table).where(table.c.id.in_(alarm_ids)))
-        return {AlarmId(row.id): _alarm(row) for row in rows}
+        return {AlarmId(row.id): alarm_of(row) for row in rows}
 
     async def numbered(self, number: int) -> Alarm | None:
         table = schema.alarms
+        await self._pending.flush()
         row = (await self._connection.execute(select(table).where(table.c.number == number))).first()
-        return None if row is None else _alarm(row)
+        return None if row is None else alarm_of(row)
 
     async def next_number(self) -> int:
         if self._last_number is None or self._mirror is None:
@@ -255,7 +259,7 @@ class SqlAlarms:
             .order_by(table.c.next_step_at)
             .limit(limit)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def past(self, before_number: int | None, limit: int) -> Sequence[Alarm]:
         await self._pending.flush()
@@ -264,7 +268,7 @@ class SqlAlarms:
         if before_number is not None:
             query = query.where(table.c.number < before_number)
         rows = await self._connection.execute(query.order_by(table.c.number.desc()).limit(limit))
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def resolved(self, since: datetime, after_number: int, limit: int) -> Sequence[Alarm]:
         await self._pending.flush()
@@ -275,7 +279,7 @@ class SqlAlarms:
             .order_by(table.c.number)
             .limit(limit)
         )
-        return [_alarm(row) for row in rows]
+        return [alarm_of(row) for row in rows]
 
     async def end(self, before: datetime, limit: int) -> int:
         await self._pending.flush()
@@ -338,6 +342,7 @@ def page_of(row: Any) -> Page:
         last_error=row.last_error,
         done_at=row.done_at,
         fallback=row.fallback,
+        carrier=PageId(row.carrier) or None,
         delivered_at=row.delivered_at,
         seen_at=row.seen_at,
         acknowledged_at=row.acknowledged_at,

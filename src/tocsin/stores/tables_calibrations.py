@@ -22,8 +22,17 @@ def _saved(row: Any) -> SavedCalibration:
 class SqlCalibrationBook:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._known: set[tuple[str, str]] | None = None
+
+    async def foresee(self) -> None:
+        """Reads which cameras were ever calibrated: of the others nothing is asked."""
+        table = schema.calibrations
+        rows = await self._connection.execute(select(table.c.watcher, table.c.camera))
+        self._known = {(row.watcher, row.camera) for row in rows}
 
     async def get(self, watcher: str, camera: str) -> SavedCalibration:
+        if self._known is not None and (watcher, camera) not in self._known:
+            return SavedCalibration(watcher, camera)
         table = schema.calibrations
         rows = await self._connection.execute(
             select(table).where(table.c.watcher == watcher, table.c.camera == camera)
@@ -38,6 +47,7 @@ class SqlCalibrationBook:
 
     async def put(self, saved: SavedCalibration) -> bool:
         assert saved.calibration is not None
+        self._known = None
         row = {
             "watcher": saved.watcher,
             "camera": saved.camera,

@@ -11,7 +11,9 @@ from pydantic import SecretStr
 
 from tocsin.flows.accounts import Accounts, WatcherTokens
 from tocsin.flows.answering import Answering
+from tocsin.flows.audit import Verdict
 from tocsin.flows.calibrating import Calibrating
+from tocsin.flows.deadman import Beats
 from tocsin.flows.devices import Devices
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
@@ -37,7 +39,8 @@ class House:
     """One centre. `secure_cookies` is false only for plain http on this machine; `failing_loops` names the
     background loops that have not succeeded for a while. `metrics_token`: who bears it may read the metrics;
     nobody without one. `pages_done`: tries to send since the start, by channel and outcome. `push_key`: the
-    public key of web push, in base64url; empty where it is not set up."""
+    public key of web push, in base64url; empty where it is not set up. `verdict` is the watchman's last,
+    `beats` how the dead-man switch fares."""
 
     policy: Policy
     store: Store
@@ -66,6 +69,8 @@ class House:
     push_key: str = ""
     telephone: Telephone | None = None
     answers: Answers | None = None
+    verdict: Callable[[], Verdict] = Verdict
+    beats: Callable[[], Beats] = Beats
 
 
 def _house(request: Request) -> House:

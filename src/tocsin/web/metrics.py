@@ -25,6 +25,8 @@ from tocsin.core.alarm import Alarm, AlarmState, SilenceKind
 from tocsin.core.errors import NotFoundError
 from tocsin.core.hazards import Signal
 from tocsin.core.sight import Watcher
+from tocsin.flows.audit import Promise, Verdict
+from tocsin.flows.deadman import Beats
 from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.web.auth import UnauthorizedError
@@ -53,6 +55,8 @@ class CentreReport:
     now: datetime
     silent_s: float
     pages_reached: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    verdict: Verdict = field(default_factory=Verdict)
+    beats: Beats = field(default_factory=Beats)
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -93,6 +97,8 @@ async def report_of(house: House) -> CentreReport:
         now=now,
         silent_s=silent_s,
         pages_reached=house.answering.reached(),
+        verdict=house.verdict(),
+        beats=house.beats(),
     )
 
 
@@ -121,6 +127,7 @@ class CentreCollector(Collector):
         yield from _alarms(report.alarms, report.now)
         yield from _pages(report)
         yield from _watchers(report)
+        yield from _watchman(report)
 
 
 def _alarms(alarms: Sequence[Alarm], now: datetime) -> Iterator[Metric]:
@@ -203,3 +210,28 @@ def _watchers(report: CentreReport) -> Iterator[Metric]:
     for watcher, sight in product(sorted({view.watcher for view in report.cameras}), SIGHTS):
         cameras.add_metric((watcher, sight), by_sight[watcher, sight])
     yield from (states, ages, spooled, refused, cameras)
+
+
+def _watchman(report: CentreReport) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "tocsin_watchman_ok",
+        "1 while everything that the watchman looks at is true, and was looked at lately.",
+        float(report.verdict.holds(report.now)),
+    )
+    broken = GaugeMetricFamily("tocsin_watchman_broken", "1 for a promise not kept.", labels=("promise",))
+    standing = {one.promise for one in report.verdict.breaches}
+    for promise in Promise:
+        broken.add_metric((promise.value,), float(promise in standing))
+    yield broken
+    at = report.beats.last_at
+    yield GaugeMetricFamily(
+        "tocsin_deadman_last_beat_timestamp_seconds",
+        "When the last beat got to the dead-man switch; 0 if none has since the start.",
+        0.0 if at is None else at.timestamp(),
+    )
+    yield CounterMetricFamily(
+        "tocsin_deadman_beats_failed", "Beats that did not get there, since the start.", report.beats.failed
+    )
+    yield CounterMetricFamily(
+        "tocsin_deadman_beats_withheld", "Beats that were due and not true.", report.beats.withheld
+    )

@@ -17,6 +17,7 @@ from tocsin.web.auth import User, wants_json
 from tocsin.web.board import Board
 from tocsin.web.house import House, HouseDep
 from tocsin.web.present import hazard_choices
+from tocsin.web.present_flood import flood_view
 from tocsin.web.views import PlaceChoice, ResolveView
 
 router = APIRouter()
@@ -38,11 +39,13 @@ async def alarms(house: HouseDep, user: User) -> HTMLResponse:
     """The board: open alarms and what is seen."""
     now = house.clock.now()
     board = _board(house)
+    views = await board.alarms(now)
     return HTMLResponse(
         house.renderer.page(
             "alarms.html",
             user,
-            alarms=await board.alarms(now),
+            alarms=views,
+            flood=flood_view(views),
             cameras=await board.cameras(now),
             warnings=[*_failing(house), *await board.warnings(now)],
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from tocsin.core.alarm import Alarm, AlarmState, Move, can
+from tocsin.core.correlation import position_text
 from tocsin.core.dispatch import Page, PageState, Stage
 from tocsin.core.handling import Handled
 from tocsin.core.hazards import Catalogue, Priority, Signal
@@ -58,6 +59,7 @@ _ENTRY_TEXT = {
     Entry.PAGE_FAILED: "Page failed",
     Entry.PAGE_CANCELLED: "Pages cancelled",
     Entry.FALLBACK: "Next channel tried",
+    Entry.PAGE_GROUPED: "Told in the page of a flood",
     Entry.ACKNOWLEDGED: "Acknowledged",
     Entry.RESOLVED: "Resolved",
     Entry.SILENCED: "Silenced",
@@ -78,6 +80,7 @@ _ENTRY_TEXT = {
     Entry.ON_THE_WAY: "On the way",
     Entry.ON_SITE: "On site",
     Entry.ANSWER_REFUSED: "Answer refused",
+    Entry.MENDED: "Put right by the watchman",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
 
@@ -152,6 +155,7 @@ def alarm_view(
         asks_cause=asks_cause(alarm),
         outcome=alarm.outcome,
         cause=alarm.cause,
+        position_text=position_text(alarm, policy.layout),
         can_go=alarm.open and not alarm.state.owes_acknowledgement,
         handled=tuple(HandledView(one.by.name, one.stage.text, one.at) for one in underway),
         story=_story(alarm, policy, lines, edges, camera_names or {}),
@@ -206,6 +210,8 @@ def _page(page: Page) -> PageView:
     detail = page.last_error
     if page.state is PageState.DUE and page.attempts:
         detail = f"tried {page.attempts} times; {page.last_error}"
+    if page.state is PageState.GROUPED:
+        detail = "told in one page with others of the flood" if page.done_at else "waits for the flood's page"
     reached = (
         (Stage.DELIVERED.value, page.delivered_at),
         (Stage.SEEN.value, page.seen_at),

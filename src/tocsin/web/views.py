@@ -71,6 +71,7 @@ class AlarmView:
     `signal` is alarm, supervisory or trouble. `drill` is true unless the CAP status is Actual.
     `rank` sorts the list as text, the gravest first; `closed_at` and `outcome_text` are for history.
     `asks_cause` tells whether calling it false needs a cause; `outcome` and `cause` are codes.
+    `position_text` says where it is, with its error, if that is known.
     """
 
     id: str
@@ -108,6 +109,7 @@ class AlarmView:
     asks_cause: bool = False
     outcome: str = ""
     cause: str = ""
+    position_text: str = ""
     can_go: bool = False
     handled: tuple[HandledView, ...] = ()
     story: tuple[SentenceView, ...] = ()

@@ -80,7 +80,9 @@ function onAlarm({ id, open, html }: AlarmMessage): void {
     takeCard(card, !wasKnown);
     tellNew([[id, alarm]]);
   }
-  if (shownAlarm() === id) refresh();
+  // On the board: the flood's counts and groups, while there is one or as it begins and ends.
+  const flood = byId("flood");
+  if (shownAlarm() === id || flood?.dataset["on"] === "yes" || (flood && card?.dataset["hazard"] === "alarm-flood")) refresh();
   settle();
 }
 
