@@ -29,8 +29,10 @@ from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
+from tocsin.flows.report_pictures import ReportPictures
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Channel, Clock
+from tocsin.redact_apart import Apart
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.web.app import create_app
@@ -150,6 +152,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         intake=intake,
         operate=Operate(store, policy, ring),
         evidence=evidence,
+        report_pictures=ReportPictures(store, pictures, ring, Apart()),
         accounts=Accounts(store),
         tokens=WatcherTokens(store),
         zoning=Zoning(store, ring),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
@@ -22,6 +23,7 @@ from tocsin.core.errors import (
     InvalidInputError,
     NotAllowedError,
     NotFoundError,
+    PictureBusyError,
     PictureError,
     SilenceError,
     StoreError,
@@ -33,12 +35,14 @@ from tocsin.flows.evidence import EdgeUnknownError
 from tocsin.web import (
     api,
     api_onboarding,
+    api_reports,
     api_staff,
     api_zones,
     metrics,
     pages,
     pages_calibrate,
     pages_onboarding,
+    pages_report,
     pages_service,
     pages_zones,
     sign_in,
@@ -48,6 +52,7 @@ from tocsin.web.auth import (
     SignInThrottle,
     TooManyTriesError,
     UnauthorizedError,
+    safe_next,
     wants_json,
 )
 from tocsin.web.house import House
@@ -74,6 +79,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (ConfigError, 422),
     (TooManyTriesError, 429),
     (StoreError, 503),
+    (PictureBusyError, 503),
 )
 
 _HEADERS = (
@@ -110,9 +116,11 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(api_zones.router)
     app.include_router(api_onboarding.router)
     app.include_router(api_staff.router)
+    app.include_router(api_reports.router)
     app.include_router(metrics.router)
     app.include_router(sign_in.router)
     app.include_router(pages.router)
+    app.include_router(pages_report.router)
     app.include_router(pages_zones.router)
     app.include_router(pages_service.router)
     app.include_router(pages_onboarding.router)
@@ -138,7 +146,9 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
 
     @app.exception_handler(SignInNeededError)
     async def on_sign_in_needed(request: Request, error: SignInNeededError) -> Response:
-        return RedirectResponse(f"/sign-in?next={error.next_url}", status_code=303)
+        return RedirectResponse(
+            f"/sign-in?next={quote(safe_next(error.next_url), safe='/')}", status_code=303
+        )
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:

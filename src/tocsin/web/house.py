@@ -16,6 +16,7 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
+from tocsin.flows.report_pictures import ReportPictures
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Clock
 from tocsin.ports_store import Store
@@ -39,6 +40,7 @@ class House:
     intake: Intake
     operate: Operate
     evidence: Evidence
+    report_pictures: ReportPictures
     accounts: Accounts
     tokens: WatcherTokens
     zoning: Zoning

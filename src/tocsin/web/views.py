@@ -142,19 +142,34 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class HazardChoice:
-    """A hazard that staff may report."""
+    """A hazard that staff may report. `words` are others by which it is found, `say` is its number spoken."""
 
     code: str
     number: int
     name: str
     signal: str
     priority: int
+    words: str = ""
+    say: str = ""
+    first_step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceChoice:
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSheet:
+    """A place and its QR code: a path within `side` by `side` units. `sheet_url` is the page to print."""
+
+    id: str
+    name: str
+    sheet_url: str
+    url: str
+    side: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
