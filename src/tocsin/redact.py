@@ -132,8 +132,8 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
 def redacted_pixels(data: bytes, region: Region | None) -> Picture:
     """What `redact` makes of a picture that staff send (JPEG, PNG or WebP), before it is encoded.
 
-    For the process that decodes such a picture and ends (`redact_child`): its answer goes through `redact` once
-    more, and no other bytes of a stranger are decoded for it. Raises PictureError as `redact_jpeg` does, and
+    For the process that decodes such a picture and ends (`redact_child`): its answer goes through `redact`
+    once more, and nobody else decodes these bytes. Raises PictureError as `redact_jpeg` does, and
     for a moving picture, and for one that has something behind its end.
     """
     return _redacted(_decoded(data, _still_header), region)

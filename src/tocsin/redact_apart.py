@@ -18,7 +18,7 @@ from tocsin.core.observation import Region
 from tocsin.redact import CANVAS_LONG_PX, MAX_UPLOAD_BYTES, RedactedPicture, redacted_again
 
 WALL_S: Final = 30.0
-"""For the whole of it. Starting took 0.4 s, a picture of 20 megapixels 1 s more (2026-11, two slow threads)."""
+"""For the whole of it, on a machine that is busy with an emergency. See decision 23 for what it takes."""
 
 MOST_AT_ONCE: Final = 2
 MOST_WAITING: Final = 8

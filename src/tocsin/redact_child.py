@@ -17,11 +17,11 @@ from tocsin.core.observation import Region
 from tocsin.redact import MAX_UPLOAD_BYTES, redacted_pixels
 
 MEMORY_MORE_BYTES: Final = 400 * 1024 * 1024
-"""On top of what is mapped when it starts. 20 megapixels are 60 MB; a turned JPEG, a PNG with an alpha channel
-and WebP held up to three such (2026-11, OpenCV 5.0)."""
+"""On top of what is mapped when it starts. A picture of 20 megapixels is 60 MB; the decoders hold it twice or
+three times (a turned JPEG, an alpha channel)."""
 
 CPU_S: Final = 10
-"""A progressive JPEG of 20 megapixels took 1.1 s on a slow core."""
+"""Of pictures of 20 megapixels none took more than 1.1 s, starting included (2026-11, one slow core)."""
 
 
 def _bounded() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     except PictureError as error:
         answer, body = {"what": error.what, "hint": error.hint}, b""
     else:
-        answer, body = {"shape": pixels.shape[:2]}, memoryview(pixels).cast("B")
+        answer, body = {"shape": pixels.shape[:2]}, pixels.data.cast("B")
     out = sys.stdout.buffer
     out.write(json.dumps(answer).encode() + b"\n")
     out.write(body)

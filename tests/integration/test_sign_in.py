@@ -20,6 +20,7 @@ OPEN = {
     "/sign-in/once": "the way in by a link",
     "/sign-out": "signing out twice harms nobody; it answers with the way in",
     "/healthz": "for supervisors of the process; says no more than that it lives",
+    "/sw.js": "the service worker: the same for every site, and public with the source",
     "/static": "styles, scripts and pictures of the program",
     "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",
     "/api/v1/openapi.json": "the shape of the API, the same for every site and public with the source",
@@ -31,8 +32,8 @@ WATCHERS = {
     "/api/v1/zones",
     "/api/v1/cameras/{camera}/still",
 }
-ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32}
 PICTURE = "3f1d0d6e-0000-4000-8000-000000000000"
+ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32, "place": "hall", "report_id": PICTURE}
 
 HEADERS = {
     "x-content-type-options": "nosniff",

@@ -1,4 +1,4 @@
-"""Pictures of staff, decoded in a process of their own: what is taken, what is refused, and how it is bounded."""
+"""Pictures of staff, decoded in a process of their own: what is taken, what is refused, and its bounds."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ async def _answered(answer: bytes) -> RedactedPicture:
     "answer",
     [
         b"", b"\n", b"{}", b"[]\n", b'{"shape": [540, 960]}\n' + bytes(99), b'{"shape": [-1, 960]}\n',
-        b'{"shape": [100000, 100000]}\n', b'{"shape": ["a", 1]}\n', b"null\n", b'{"shape": null}\n', b'{"what": "x"}\n',
+        b'{"shape": [100000, 100000]}\n', b'{"shape": ["a", 1]}\n', b"null\n", b'{"shape": null}\n',
+        b'{"what": "x"}\n',
     ],
 )  # fmt: skip
 async def test_what_a_broken_child_answers_is_a_refusal(answer: bytes) -> None:

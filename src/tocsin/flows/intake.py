@@ -58,7 +58,7 @@ class StaffReport:
 
 
 def report_key(text: str) -> str:
-    """One shape, however a browser wrote it: the key must be the same for a repeat. Raises InvalidEdgeError."""
+    """One shape, however a browser wrote it, so that a repeat has the same key. Raises InvalidEdgeError."""
     try:
         return str(UUID(text))
     except ValueError:

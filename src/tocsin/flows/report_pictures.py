@@ -34,8 +34,8 @@ class ReportPictures:
     ) -> str:
         """Stores the report's picture; the same again is stored once. Returns its id.
 
-        Outside of `region` it becomes mosaic, all of it without one. Raises PictureError for what is no picture,
-        which is journalled, PictureBusyError and EdgeUnknownError (temporary), NotAllowedError for another's
+        Outside of `region` it becomes mosaic, all of it without one. Raises PictureError for what is no
+        picture, which is journalled, PictureBusyError and EdgeUnknownError (temporary), NotAllowedError for another's
         report, and InvalidEdgeError for one that has raised nothing.
         """
         edge_id = EdgeId(report_key(report_id))
@@ -82,7 +82,7 @@ class ReportPictures:
                 raise EdgeUnknownError(
                     "this report has not arrived", where=f"report {edge_id}", hint="send it first"
                 )
-            edges = [] if receipt.alarm_id is None else await unit.edges.of([receipt.alarm_id])
+            edges = await unit.edges.of([receipt.alarm_id] if receipt.alarm_id else [])
             kept = await unit.pictures.get(_id_of(edge_id))
         edge = next((edge for _, edge in edges if edge.id == edge_id), None)
         if edge is None:

@@ -62,7 +62,7 @@ async def take_picture(
     user: User,
     region: Annotated[str | None, Query(max_length=100)] = None,
 ) -> dict[str, Any]:
-    """Takes the picture of a report: the body is a JPEG, PNG or WebP, `region` the part that shows the hazard."""
+    """Takes a report's picture: the body is a JPEG, PNG or WebP, `region` the part that shows the hazard."""
     data = await request.body()
     now = house.clock.now()
     picture_id = await house.report_pictures.add(report_id, user, region_of(region), data, now)

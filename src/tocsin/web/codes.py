@@ -26,7 +26,7 @@ def report_url(console: str, place: str) -> str:
 def qr_of(url: str) -> QrView:
     """The code of this address; a quarter of it may be torn or dirty (level Q)."""
     code = segno.make_qr(url, error="q", boost_error=False)
-    rows = list(code.matrix_iter(border=4))
+    rows = [list(row) for row in code.matrix_iter(border=4)]
     return QrView(url, len(rows), "".join(_runs(rows)))
 
 

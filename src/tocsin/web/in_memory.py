@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 SPOOL_BYTES: Final = 8 * 1024 * 1024
-"""Above the largest body that `web/app.py` takes, so that an upload never rolls over to a file; the parser's own
-limit of 1 MB writes larger ones to the temporary folder."""
+"""Above the largest body that `web/app.py` takes, so that an upload never rolls over to a file: the parser's
+own limit of 1 MB writes larger ones to the temporary folder."""
 
 MAX_FIELDS: Final = 10
 MAX_FIELD_BYTES: Final = 4096

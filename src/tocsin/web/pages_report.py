@@ -42,7 +42,7 @@ def _page(
     sent: tuple[str, str] | None = None,
     notice: str = "",
     error: str | None = None,
-    shell: bool = False,
+    kept: bool = False,
     status: int = 200,
 ) -> HTMLResponse:
     policy = house.policy
@@ -58,8 +58,8 @@ def _page(
         "sent": sent,
         "notice": notice,
         "error": error,
-        "shell": shell,
-        "preloads": assets_of("console.ts") if shell else (),
+        "shell": kept,
+        "preloads": assets_of("console.ts") if kept else (),
     }
     return HTMLResponse(house.renderer.page("report.html", user, **context), status)
 
@@ -112,7 +112,7 @@ async def report(request: Request, house: HouseDep, user: User) -> Response:
 @router.get("/report/shell")
 async def shell(house: HouseDep, user: User) -> HTMLResponse:
     """The form as the service worker keeps it for when there is no network: no alarm stands on it."""
-    return _page(house, user, shell=True)
+    return _page(house, user, kept=True)
 
 
 @router.get("/report/codes")

@@ -1,4 +1,4 @@
-"""A plain plan of the site: its places to scale, north up. No map is loaded, so it is there offline (decision 24)."""
+"""A plain plan of the site: its places to scale, north up. It loads nothing, so it is there offline."""
 
 from __future__ import annotations
 
