@@ -33,7 +33,7 @@ async function keepShell(): Promise<void> {
 }
 
 async function form(request: Request): Promise<Response> {
-  const kept = async (): Promise<Response | undefined> => (await caches.open(CACHE)).match(SHELL);
+  const kept = (): Promise<Response | undefined> => caches.match(SHELL, { cacheName: CACHE });
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE_MS));
   const asked = fetch(request);
   try {
@@ -49,7 +49,8 @@ async function form(request: Request): Promise<Response> {
 }
 
 async function asset(request: Request): Promise<Response> {
-  return (await (await caches.open(CACHE)).match(request)) ?? fetch(request);
+  // Not `open`: it would make the cache anew that signing out has just deleted.
+  return (await caches.match(request, { cacheName: CACHE })) ?? fetch(request);
 }
 
 export function setUpOffline(): void {
