@@ -310,6 +310,8 @@ def _still_header(data: bytes) -> Header:
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         found = _webp_header(data)
     else:
+        if not data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+            raise _refused("neither JPEG, PNG nor WebP", "send a photograph as phones make it")
         found = announced(data)
         if data.startswith(b"\x89PNG") and b"acTL" in data[: max(data.find(b"IDAT"), 0)]:
             raise _refused("a moving picture", "send a still one")

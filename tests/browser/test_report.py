@@ -27,6 +27,7 @@ PLACES = [
     {"id": "dock", "name": "Loading dock", "lat": 48.1380, "lon": 11.5770},
     {"id": "heap", "name": "Coal heap", "lat": 48.1371, "lon": 11.5774},
 ]
+SYNC_TAG = "tocsin-reports"
 SHELL_KEPT = "caches.open('tocsin-report-1').then((c) => c.match('/report/shell')).then((r) => !!r)"
 
 
@@ -300,3 +301,32 @@ def test_the_form_opens_while_the_centre_is_down(browser: Browser, centre: Runni
         # No page is loaded again: it goes on trying by itself.
         until(lambda: _alarms(centre), "it came", within_s=60.0)
         expect(page.locator("#waiting")).to_be_hidden()
+
+
+def test_the_browser_itself_sends_what_waits_when_no_page_is_open(
+    browser: Browser, centre: RunningCentre
+) -> None:
+    with screen(browser, centre) as desk:
+        _ready(desk, centre)
+        page = desk.page
+        desk.expect_errors = True
+        page.goto(f"{centre.url}/report?place=hall")
+        _choose(page, "Open flame")
+        page.context.set_offline(True)
+        _send(page)
+        expect(page.locator("#waiting")).to_contain_text("1 report waits to be sent")
+        # A page of another kind, so that no console page tries by itself.
+        page.context.set_offline(False)
+        page.goto(f"{centre.url}/healthz")
+        devtools = page.context.new_cdp_session(page)
+        found: list[str] = []
+        devtools.on(
+            "ServiceWorker.workerRegistrationUpdated",
+            lambda told: found.extend(one["registrationId"] for one in told["registrations"]),
+        )
+        devtools.send("ServiceWorker.enable")
+        until(lambda: page.wait_for_timeout(50) is None and found, "the registration is known")
+        if not _alarms(centre):
+            told = {"origin": centre.url, "registrationId": found[0], "tag": SYNC_TAG, "lastChance": False}
+            devtools.send("ServiceWorker.dispatchSyncEvent", told)
+        until(lambda: page.wait_for_timeout(50) is None and _alarms(centre), "it came")

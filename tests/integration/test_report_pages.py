@@ -178,7 +178,9 @@ def test_a_refused_picture_never_costs_the_report_and_is_journalled(
     assert "The picture was not taken" in page.get(sent.headers["location"]).text
     alarm_id = re.findall(r"sent=([\w-]+)", sent.headers["location"])[0]
     lines = _alarm(script, alarm_id)["lines"]
-    assert [line["reason"] for line in lines if line["what"] == "Picture refused"] == ["neither JPEG nor PNG"]
+    assert [line["reason"] for line in lines if line["what"] == "Picture refused"] == [
+        "neither JPEG, PNG nor WebP"
+    ]
     assert _pictures_on_disk(centre) == before
 
 

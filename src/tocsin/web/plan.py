@@ -13,11 +13,11 @@ WIDTH: Final = 600
 """Of the drawing, in its own units; a phone shows them at 0.6 px each."""
 
 MARGIN: Final = 60
-MOST_HEIGHT: Final = 620
+MOST_HEIGHT: Final = 420
 _LETTER: Final = 12.5
 _LONGEST: Final = 24
 _LINE: Final = 30
-_DOT: Final = 15
+_DOT: Final = 18
 _METRES_PER_DEG: Final = 111_320.0
 """Of latitude, on a sphere. Over the few kilometres of a site the plane is right to a thousandth."""
 
@@ -87,22 +87,21 @@ _Box = tuple[float, float, float, float]
 
 
 def _beside(name: str, x: float, y: float, height: int, taken: list[_Box]) -> tuple[float, float, str]:
-    """Where the name stands: the first side on which it meets neither the edge nor another name."""
+    """Where the name stands: the first side on which it crosses least, and not the edge if that can be."""
     long = len(name) * _LETTER
-    gap = _DOT + 6
+    gap = _DOT + 4
     ways = (
-        (x + gap, y + 8, "start", (x + gap, y - 15, x + gap + long, y + 15)),
-        (x - gap, y + 8, "end", (x - gap - long, y - 15, x - gap, y + 15)),
-        (x, y - gap, "middle", (x - long / 2, y - gap - 24, x + long / 2, y - gap + 6)),
-        (x, y + gap + 18, "middle", (x - long / 2, y + gap - 6, x + long / 2, y + gap + 24)),
+        (x + gap, y + 8, "start", (x + gap, y - 16, x + gap + long, y + 16)),
+        (x - gap, y + 8, "end", (x - gap - long, y - 16, x - gap, y + 16)),
+        (x, y - gap - 2, "middle", (x - long / 2, y - gap - 26, x + long / 2, y - gap + 3)),
+        (x, y + gap + 20, "middle", (x - long / 2, y + gap - 3, x + long / 2, y + gap + 26)),
     )
-    for text_x, text_y, anchor, box in ways:
+
+    def crossed(box: _Box) -> int:
         inside = box[0] >= 0 and box[2] <= WIDTH and box[1] >= 0 and box[3] <= height - _LINE
-        if inside and not any(_meet(box, other) for other in taken):
-            taken.append(box)
-            return text_x, text_y, anchor
-    # No side is free: it lies over something rather than outside of the drawing.
-    text_x, text_y, anchor, box = ways[0] if x < WIDTH / 2 else ways[1]
+        return sum(_meet(box, other) for other in taken) + (0 if inside else len(taken) + 1)
+
+    text_x, text_y, anchor, box = min(ways, key=lambda way: crossed(way[3]))
     taken.append(box)
     return text_x, text_y, anchor
 
