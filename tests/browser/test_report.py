@@ -315,15 +315,17 @@ def test_the_browser_itself_sends_what_waits_when_no_page_is_open(
         page.context.set_offline(True)
         _send(page)
         expect(page.locator("#waiting")).to_contain_text("1 report waits to be sent")
-        # A page of another kind, so that no console page tries by itself.
+        # No page of the console is left that could try by itself when the network is back.
+        page.goto("about:blank")
         page.context.set_offline(False)
         page.goto(f"{centre.url}/healthz")
-        devtools = page.context.new_cdp_session(page)
+        devtools: Any = page.context.new_cdp_session(page)
         found: list[str] = []
-        devtools.on(
-            "ServiceWorker.workerRegistrationUpdated",
-            lambda told: found.extend(one["registrationId"] for one in told["registrations"]),
-        )
+
+        def learn(told: dict[str, Any]) -> None:
+            found.extend(one["registrationId"] for one in told["registrations"])
+
+        devtools.on("ServiceWorker.workerRegistrationUpdated", learn)
         devtools.send("ServiceWorker.enable")
         until(lambda: page.wait_for_timeout(50) is None and found, "the registration is known")
         if not _alarms(centre):

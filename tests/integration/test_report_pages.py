@@ -162,9 +162,9 @@ def test_invariant_4_an_upload_of_the_largest_size_never_touches_the_disk(
     assert sent.status_code == 303
     assert "picture=" not in sent.headers["location"]
     # The test can fail: with the parser's own limit it does.
-    with tempfile.SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size) as usual:
-        with pytest.raises(AssertionError, match="went to the disk"):
-            usual.write(noise)
+    usual = tempfile.SpooledTemporaryFile(max_size=MultiPartParser.spool_max_size)  # noqa: SIM115
+    with usual, pytest.raises(AssertionError, match="went to the disk"):
+        usual.write(noise)
     assert SPOOL_BYTES > MAX_BODY
 
 

@@ -6,6 +6,7 @@ import asyncio
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -149,8 +150,8 @@ async def test_invariant_4_what_a_hostile_child_answers_goes_through_the_door() 
 
 
 @pytest.fixture
-def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that is started in the child's place; write it first."""
+def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Starts this program in the child's place; where it lies."""
     program = tmp_path / "child"
 
     async def spawn(_python: str, *_args: str, **kwargs: object) -> asyncio.subprocess.Process:
@@ -158,34 +159,44 @@ def instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     real = asyncio.create_subprocess_exec
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
-    return program
+
+    def write(source: str) -> Path:
+        program.write_text(source)
+        return program
+
+    return write
 
 
-async def test_a_child_that_hangs_is_ended(instead: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    instead.write_text("import time\ntime.sleep(600)\n")
+async def test_a_child_that_hangs_is_ended(
+    instead: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead("import time\ntime.sleep(600)\n")
     monkeypatch.setattr(redact_apart, "WALL_S", 1.0)
     with pytest.raises(PictureError, match="memory and time"):
         await asyncio.wait_for(Apart()(sharp_jpeg(), None), 20)  # more than a pipe holds: it is not even read
 
 
-async def test_a_child_that_answers_without_end_is_ended(instead: Path) -> None:
-    instead.write_text("import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
+async def test_a_child_that_answers_without_end_is_ended(instead: Callable[[str], Path]) -> None:
+    instead("import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 20))\n")
     with pytest.raises(PictureError, match="memory and time"):
         await asyncio.wait_for(Apart()(_JPEG, None), 20)
 
 
-async def test_the_child_knows_no_secret(instead: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_child_knows_no_secret(
+    tmp_path: Path, instead: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TOCSIN_WEBHOOK_SECRET", "whsec_4711")
-    told = instead.with_name("told")
-    instead.write_text(f"import os\nopen({str(told)!r}, 'w').write(repr(dict(os.environ)))\n")
+    told = tmp_path / "told"
+    instead(f"import os\nopen({str(told)!r}, 'w').write(repr(dict(os.environ)))\n")
     with pytest.raises(PictureError):
         await Apart()(_JPEG, None)
-    assert "PYTHONPATH" in told.read_text()
-    assert "4711" not in told.read_text()
+    environment = told.read_text()
+    assert "PYTHONPATH" in environment
+    assert "4711" not in environment
 
 
-async def test_whoever_comes_when_too_many_wait_is_told_to_come_again(instead: Path) -> None:
-    instead.write_text("import time\ntime.sleep(600)\n")
+async def test_whoever_comes_when_too_many_wait_is_told_to_come_again(instead: Callable[[str], Path]) -> None:
+    instead("import time\ntime.sleep(600)\n")
     door = Apart()
     waiting = [asyncio.create_task(door(_JPEG, None)) for _ in range(redact_apart.MOST_WAITING)]
     await asyncio.sleep(0.1)

@@ -16,8 +16,8 @@ def believed(made_at: datetime | None, sent_at: datetime | None, now: datetime) 
     """The time of capture that is taken, and what is to be said of it, if anything.
 
     `made_at` and `sent_at` are both by the reporter's own clock: only their difference counts, so that a
-    phone with a wrong clock is right as well. Without `sent_at`, `made_at` is compared with the centre's clock.
-    Raises InvalidEdgeError for a time without a zone, or in no year of today.
+    phone with a wrong clock is right as well. Without `sent_at`, `made_at` is compared with the centre's
+    clock. Raises InvalidEdgeError for a time without a zone, or in no year of today.
     """
     if made_at is None:
         return now, ""

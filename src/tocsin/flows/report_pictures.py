@@ -35,8 +35,8 @@ class ReportPictures:
         """Stores the report's picture; the same again is stored once. Returns its id.
 
         Outside of `region` it becomes mosaic, all of it without one. Raises PictureError for what is no
-        picture, which is journalled, PictureBusyError and EdgeUnknownError (temporary), NotAllowedError for another's
-        report, and InvalidEdgeError for one that has raised nothing.
+        picture, which is journalled, PictureBusyError and EdgeUnknownError (temporary), NotAllowedError for
+        another's report, and InvalidEdgeError for one that has raised nothing.
         """
         edge_id = EdgeId(report_key(report_id))
         edge, kept = await self._reported(edge_id, reporter)

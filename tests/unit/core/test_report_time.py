@@ -40,7 +40,7 @@ def test_one_from_the_future_is_of_now() -> None:
     assert "ahead" in said
 
 
-@pytest.mark.parametrize("odd", [datetime(2026, 3, 2, 12, 0), datetime(1970, 1, 1, tzinfo=UTC)])  # noqa: DTZ001
+@pytest.mark.parametrize("odd", [datetime(2026, 3, 2, 12, 0), datetime(1970, 1, 1, tzinfo=UTC)])
 def test_a_time_that_no_clock_means_is_refused(odd: datetime) -> None:
     with pytest.raises(InvalidEdgeError):
         believed(odd, None, NOW)

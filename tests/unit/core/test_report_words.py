@@ -1,4 +1,4 @@
-"""By which words and numbers staff find a hazard: closed, about things, and told apart when they are spoken."""
+"""By which words and numbers staff find a hazard: closed, about things, told apart when they are spoken."""
 
 from __future__ import annotations
 
