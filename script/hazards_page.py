@@ -58,7 +58,27 @@ def tables(catalogue: Iterable[Hazard]) -> str:
         lines.append("")
         lines += [f"{number}. {step}" for number, step in enumerate(h.steps, start=1)]
         lines.append("")
-    return "\n".join([*lines, *_causes()])
+    return "\n".join([*lines, *_words(hazards), *_causes()])
+
+
+def _words(hazards: Iterable[Hazard]) -> list[str]:
+    """By what else staff find a hazard, and how its number is said."""
+    from tocsin.core.report_words import spoken, words_of
+
+    lines = [
+        "### Other words that staff may use",
+        "",
+        "When they [report a hazard](../how-to/report-a-hazard.md). A closed list too.",
+        "",
+        "| No. | Say | Hazard | Also found by |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {h.number} | {spoken(h.number)} | {h.name} | {', '.join(words_of(h.code))} |"
+        for h in hazards
+        if h.raised_by.staff
+    ]
+    return [*lines, ""]
 
 
 def _causes() -> list[str]:

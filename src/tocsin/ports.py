@@ -13,6 +13,7 @@ from tocsin.core.hazards import HazardCode
 from tocsin.core.observation import FrameInfo, Observation, Region
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.redact import Picture as Picture
+from tocsin.redact import RedactedPicture
 
 
 class Clock(Protocol):
@@ -215,4 +216,12 @@ class Answers(Protocol):
 
     async def receipt(self, page_id: PageId, stage: Stage, now: datetime) -> None:
         """The channel says how far a page has got; a page that is not known, or further, is left alone."""
+        ...
+
+
+class PictureDoor(Protocol):
+    """Decodes and redacts what a stranger calls a picture, where it can do no harm."""
+
+    async def __call__(self, data: bytes, region: Region | None) -> RedactedPicture:
+        """Raises PictureError for what is no picture, and PictureBusyError (temporary)."""
         ...

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Final
 
@@ -28,6 +29,9 @@ from tocsin.core.observation import Region
 
 Picture = NDArray[np.uint8]
 """An unredacted picture: shape (height, width, 3), uint8, BGR. Never leaves the watcher's process."""
+
+Header = tuple[tuple[int, int], int]
+"""Width and height as a file announces them, and where its bytes end."""
 
 MOSAIC_COLUMNS: Final = 96
 """Cells of the mosaic on the long side of the picture."""
@@ -125,6 +129,29 @@ def redact_jpeg(data: bytes, region: Region | None) -> RedactedPicture:
     return redact(_decoded(data), region)
 
 
+def redacted_pixels(data: bytes, region: Region | None) -> Picture:
+    """What `redact` makes of a picture that staff send (JPEG, PNG or WebP), before it is encoded.
+
+    For the process that decodes such a picture and ends (`redact_child`): its answer goes through `redact`
+    once more, and nobody else decodes these bytes. Raises PictureError as `redact_jpeg` does, and
+    for a moving picture, and for one that has something behind its end.
+    """
+    return _redacted(_decoded(data, _still_header), region)
+
+
+def redacted_again(pixels: bytes, width: int, height: int, region: Region | None) -> RedactedPicture:
+    """What a process that decodes has answered (BGR, row by row), through the door like anything else.
+
+    Raises PictureError for what is no canvas.
+    """
+    if (
+        not (0 < width <= CANVAS_LONG_PX and 0 < height <= CANVAS_LONG_PX)
+        or len(pixels) != width * height * 3
+    ):
+        raise _refused("it could not be decoded", "send a plain JPEG")
+    return redact(np.frombuffer(pixels, np.uint8).reshape(height, width, 3), region)
+
+
 def cropped(data: bytes, region: Region) -> RedactedPicture:
     """The region alone of a picture that is stored, redacted once more before it is cut out.
 
@@ -137,10 +164,10 @@ def cropped(data: bytes, region: Region) -> RedactedPicture:
     return _encoded(out[y0:y1, x0:x1], Region(0.0, 0.0, 1.0, 1.0))
 
 
-def _decoded(data: bytes) -> Picture:
+def _decoded(data: bytes, header: Callable[[bytes], Header] | None = None) -> Picture:
     if len(data) > MAX_UPLOAD_BYTES:
         raise _refused(f"{len(data)} bytes are too many", f"send at most {MAX_UPLOAD_BYTES} bytes")
-    size, end = announced(data)
+    size, end = (header or announced)(data)
     width, height = size
     if not 0 < width * height <= MAX_UPLOAD_PX:
         raise _refused(f"{width} x {height} px", f"send at most {MAX_UPLOAD_PX // 1_000_000} megapixels")
@@ -153,7 +180,7 @@ def _decoded(data: bytes) -> Picture:
     return picture.astype(np.uint8, copy=False)
 
 
-def announced(data: bytes) -> tuple[tuple[int, int], int]:
+def announced(data: bytes) -> Header:
     """Width and height that a JPEG or PNG announces, and where its bytes end; nothing is decoded.
 
     Raises PictureError for any other format, and for a header that is damaged or cut off.
@@ -223,7 +250,7 @@ def _cells(first: int, last: int, step: int) -> int:
     return (high - low) // step
 
 
-def _jpeg_header(data: bytes) -> tuple[tuple[int, int], int]:
+def _jpeg_header(data: bytes) -> Header:
     """Width and height from the frame header, and where the picture's bytes end (ITU-T T.81, annex B)."""
     size: tuple[int, int] | None = None
     scans = 0
@@ -257,7 +284,7 @@ _JPEG_MARKER: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
-def _png_header(data: bytes) -> tuple[tuple[int, int], int]:
+def _png_header(data: bytes) -> Header:
     """Width and height from IHDR, and the end of IEND (W3C PNG, section 5)."""
     size: tuple[int, int] | None = None
     at = 8
@@ -272,6 +299,44 @@ def _png_header(data: bytes) -> tuple[tuple[int, int], int]:
             return size, end
         at = end
     raise _refused("a damaged or cut-off PNG", "send it again, or send a JPEG")
+
+
+def _still_header(data: bytes) -> Header:
+    """As `announced`, and WebP; one picture that does not move, and nothing behind it.
+
+    A phone's film behind its picture, or a page that is a picture as well, would be dropped by the decoder;
+    what is not what it says is refused all the same.
+    """
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        found = _webp_header(data)
+    else:
+        if not data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+            raise _refused("neither JPEG, PNG nor WebP", "send a photograph as phones make it")
+        found = announced(data)
+        if data.startswith(b"\x89PNG") and b"acTL" in data[: max(data.find(b"IDAT"), 0)]:
+            raise _refused("a moving picture", "send a still one")
+    if data[found[1] :].strip(b"\0\r\n"):
+        raise _refused("something stands behind the picture's end", "send the picture alone")
+    return found
+
+
+def _webp_header(data: bytes) -> Header:
+    """Width and height from the first chunk, and the end that RIFF tells (RFC 9649)."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    kind, body = data[12:16], data[20:30]
+    if end <= len(data) and len(body) == 10:
+        if kind == b"VP8X":
+            if body[0] & 0x02:
+                raise _refused("a moving picture", "send a still one")
+            size = (1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little"))
+            return size, end
+        if kind == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
+            width, height = struct.unpack_from("<HH", body, 6)
+            return (width & 0x3FFF, height & 0x3FFF), end
+        if kind == b"VP8L" and body[0] == 0x2F:
+            bits = int.from_bytes(body[1:5], "little")
+            return (1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)), end
+    raise _refused("a damaged or cut-off WebP", "send it again, or send a JPEG")
 
 
 def _refused(what: str, hint: str) -> PictureError:

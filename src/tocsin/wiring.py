@@ -39,10 +39,12 @@ from tocsin.flows.operate import Operate
 from tocsin.flows.oversee import Oversee
 from tocsin.flows.policy import Policy
 from tocsin.flows.refusals import Refusals
+from tocsin.flows.report_pictures import ReportPictures
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
 from tocsin.link_key import signer_of
 from tocsin.ports import Clock
+from tocsin.redact_apart import Apart
 from tocsin.stores.pictures import FilePictures
 from tocsin.stores.sql import SqlStore
 from tocsin.web.app import create_app
@@ -167,6 +169,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         intake=intake,
         operate=Operate(store, policy, ring),
         evidence=evidence,
+        report_pictures=ReportPictures(store, pictures, ring, Apart()),
         accounts=Accounts(store),
         tokens=WatcherTokens(store),
         zoning=Zoning(store, ring),

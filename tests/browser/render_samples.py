@@ -23,7 +23,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tests.browser.calibrate_samples import calibration
 
 from tocsin.core.causes import Causes
+from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue
+from tocsin.web.codes import qr_of, report_url
+from tocsin.web.plan import plan_of
+from tocsin.web.present import hazard_choices
 from tocsin.web.present_flood import flood_view
 from tocsin.web.views import (
     AlarmView,
@@ -35,6 +39,7 @@ from tocsin.web.views import (
     PageView,
     PictureView,
     PlaceChoice,
+    PlaceSheet,
     SentenceView,
     ZonesView,
 )
@@ -359,11 +364,7 @@ def cameras(now: datetime = NOW, *, calm: bool = False) -> list[CameraView]:
 
 
 def hazards() -> list[HazardChoice]:
-    return [
-        HazardChoice(str(h.code), h.number, h.name, h.signal.value, int(h.priority))
-        for h in catalogue()
-        if h.raised_by.staff
-    ]
+    return hazard_choices(catalogue())
 
 
 def places() -> list[PlaceChoice]:
@@ -421,8 +422,37 @@ def history(now: datetime = NOW) -> list[AlarmView]:
     ]
 
 
-def choices() -> dict[str, object]:
-    return {"hazards": hazards(), "places": places(), "report_id": "8f6c3ad2-1111-4222-8333-123456789abc"}
+def choices(**changes: object) -> dict[str, object]:
+    """What the report's form shows; nothing is chosen yet."""
+    values: dict[str, object] = {
+        "hazards": hazards(),
+        "places": places(),
+        "plan": plan_of(
+            {view.id: view.place for view in cameras()},
+            {
+                view.id: Position(48.1374 + 0.0006 * (i % 3), 11.5755 + 0.0011 * i)
+                for i, view in enumerate(cameras()[:4])
+            },
+        ),
+        "report_id": "8f6c3ad2-1111-4222-8333-123456789abc",
+        "chosen": None,
+        "unknown_place": "",
+        "hazard": "",
+        "sent": None,
+        "notice": "",
+        "error": None,
+        "shell": False,
+        "preloads": (),
+    }
+    return values | changes
+
+
+def sheets() -> list[PlaceSheet]:
+    return [
+        PlaceSheet(place.id, place.name, f"/places/{place.id}/sheet", code.url, code.side, code.path)
+        for place in places()
+        for code in [qr_of(report_url("https://tocsin.example", place.id))]
+    ]
 
 
 def flooded(now: datetime) -> list[AlarmView]:
@@ -528,22 +558,28 @@ PAGES: dict[str, Page] = {
         "calibrate.html",
         {"camera": cameras(now)[0], "view": calibration(checked=False)},
     ),
-    "report": lambda _: ("report.html", {**choices(), "sent": None, "error": None}),
-    "report-error": lambda _: (
+    "report": lambda _: ("report.html", choices()),
+    "report-error": lambda _: ("report.html", choices(error="Choose the place as well.", hazard="gas")),
+    "report-chosen": lambda _: ("report.html", choices(chosen=places()[0])),
+    "report-unknown-place": lambda _: ("report.html", choices(unknown_place='<b>"old"</b>')),
+    "report-shell": lambda _: (
         "report.html",
-        {**choices(), "sent": None, "error": "Choose the place as well."},
+        choices(shell=True, preloads=("/static/dist/assets/dom-1.js",)),
     ),
     "report-sent": lambda _: (
         "report.html",
-        {
-            **choices(),
-            "sent": (
+        choices(
+            sent=(
                 "a216",
                 "Alarm 216, Gas or chemical smell at Tank farm, is open. Two responders are being paged.",
             ),
-            "error": None,
-        },
+            notice="The picture was not taken.",
+        ),
     ),
+    "codes": lambda _: ("codes.html", {"hazards": hazards()}),
+    "places": lambda _: ("places.html", {"sheets": sheets(), "only_here": True}),
+    "places-none": lambda _: ("places.html", {"sheets": [], "only_here": False}),
+    "place-sheet": lambda _: ("place_sheet.html", {"sheet": sheets()[0]}),
     "sign-in": lambda _: (
         "sign_in.html",
         {

@@ -287,7 +287,18 @@ PICTURES_SHOWN = """[...document.images].every((image) => {
     image.loading = "eager";
     return image.complete && image.naturalWidth > 0;
 })"""
-PAGES = ("/sign-in", "/", "/cameras", "/history", "/report", "/alarms/ALARM", "/nowhere")
+PAGES = (
+    "/sign-in",
+    "/",
+    "/cameras",
+    "/history",
+    "/report",
+    "/report/codes",
+    "/places",
+    "/places/hall/sheet",
+    "/alarms/ALARM",
+    "/nowhere",
+)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])

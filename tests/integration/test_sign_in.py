@@ -22,6 +22,7 @@ OPEN = {
     "/sw.js": "the service worker: a script of the program, the same for every site",
     "/hooks/telephony/{name}": "for the telephone company, which signs (tests/integration/test_telephony.py)",
     "/healthz": "for supervisors of the process; says no more than that it lives",
+    "/sw.js": "the service worker: the same for every site, and public with the source",
     "/static": "styles, scripts and pictures of the program",
     "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",
     "/a/{token}": "a message's link: its signature is the way in (tests/integration/test_link_pages.py)",
@@ -35,8 +36,15 @@ WATCHERS = {
     "/api/v1/zones",
     "/api/v1/cameras/{camera}/still",
 }
-ZONES = {"watcher": "w1", "camera": "cam-1", "job_id": "0" * 32, "stage": "on-site"}
 PICTURE = "3f1d0d6e-0000-4000-8000-000000000000"
+ZONES = {
+    "watcher": "w1",
+    "camera": "cam-1",
+    "job_id": "0" * 32,
+    "place": "hall",
+    "report_id": PICTURE,
+    "stage": "on-site",
+}
 
 HEADERS = {
     "x-content-type-options": "nosniff",

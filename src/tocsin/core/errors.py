@@ -156,6 +156,13 @@ class PictureError(TocsinError):
     code = "picture"
 
 
+class PictureBusyError(TocsinError):
+    """Too many pictures came at once, or no process could be started to decode one: to be sent again."""
+
+    code = "picture-busy"
+    permanent = False
+
+
 class FootageError(TocsinError):
     """Labelled footage that is missing or does not hold together; nothing was evaluated."""
 

@@ -31,6 +31,7 @@ class Entry(StrEnum):
     SILENCED = "silenced"
     SILENCE_LIFTED = "silence-lifted"
     PICTURE_ADDED = "picture-added"
+    PICTURE_REFUSED = "picture-refused"
     ENDED = "ended"
     ZONES_CHANGED = "zones-changed"
     OUT_OF_SERVICE = "out-of-service"

@@ -177,7 +177,7 @@ class Audit:
         """Whether its deadline is one that its plan sets, and has not passed long ago."""
         if alarm.next_step_at is None:
             return False
-        plan = self._policy.escalation.plan_for(alarm.signal)
+        plan = self._policy.escalation.plan_for(alarm.signal, alarm.hazard, alarm.place)
         longest = timedelta(seconds=max(step.wait_s for step in plan.steps))
         return now - OVERDUE <= alarm.next_step_at <= now + longest + CLOCK_SLACK
 

@@ -27,6 +27,7 @@ from tocsin.core.errors import InvalidEdgeError, NotAllowedError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.report_time import believed
 from tocsin.core.service import laid_over
 from tocsin.core.triage import LATE_AFTER, MAX_AHEAD, Ruling, Verdict, triage
 from tocsin.flows.gather import Gather
@@ -49,12 +50,25 @@ _AGAIN = UUID("0b6f4a53-4f0c-5a52-9f4e-0a7f5a1f7f11")
 
 @dataclass(frozen=True, slots=True)
 class StaffReport:
-    """A member of staff reports a hazard by its code. `id` is the idempotency key."""
+    """A member of staff reports a hazard by its code. `id` is the idempotency key.
+
+    `made_at` and `sent_at` are the reporter's own clock's, if it had to wait for the network.
+    """
 
     id: str
     hazard: str
     place: str
     reporter: str
+    made_at: datetime | None = None
+    sent_at: datetime | None = None
+
+
+def report_key(text: str) -> str:
+    """One shape, however a browser wrote it, so that a repeat has the same key. Raises InvalidEdgeError."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise InvalidEdgeError("its id is not a UUID", where="report", hint="load the form again") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +143,21 @@ class Intake:
             raise InvalidEdgeError(
                 f"place {report.place!r} is not known", where="report", hint="choose one of the list"
             )
-        try:
-            # One shape, however the browser wrote it: the key must be the same for a repeat.
-            key = UUID(report.id)
-        except ValueError:
-            raise InvalidEdgeError(
-                "its id is not a UUID", where="report", hint="load the form again"
-            ) from None
+        captured_at, said = believed(report.made_at, report.sent_at, now)
         edge = Edge(
-            id=EdgeId(str(key)),
+            id=EdgeId(report_key(report.id)),
             kind=EdgeKind.CONFIRMED,
             hazard=HazardCode(report.hazard),
             source_kind=SourceKind.STAFF,
             source=report.reporter,
             place=PlaceId(report.place),
-            captured_at=now,
-            since=now,
+            captured_at=captured_at,
+            since=captured_at,
             confidence=1.0,
             hits=1,
             frames=1,
             status=self._policy.status,
-            reason=f"reported by {report.reporter}",
+            reason=f"reported by {report.reporter}" + (f"; {said}" if said else ""),
         )
         return await self.take(edge, now)
 
@@ -218,6 +226,9 @@ class Intake:
                         priority=hazard.priority,
                         reason=edge.reason or verdict.text,
                     )
+                elif edge.source_kind is SourceKind.STAFF and _acknowledged_long_ago(alarm, now):
+                    # Somebody stands before it now and reports it: that is news to whoever had it long ago.
+                    move, timing = Move.WORSEN, f"long after it was acknowledged {timing}".strip()
                 return await self._raise(unit, alarm, edge, move, entry, verdict, timing, now)
             case Ruling.CLEARS:
                 return await self._clear(unit, await _open_alarm(unit, verdict), edge, verdict, timing, now)

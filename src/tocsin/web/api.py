@@ -93,7 +93,7 @@ async def take_picture(
     """Takes one picture of an edge's strip; `region` is x0,y0,x1,y1 in shares of the picture."""
     data = await request.body()
     picture_id = await house.evidence.add(
-        EdgeId(edge_id), index, role, at, _region(region), data, house.clock.now()
+        EdgeId(edge_id), index, role, at, region_of(region), data, house.clock.now()
     )
     return {"picture_id": picture_id, "watcher": watcher.name}
 
@@ -166,7 +166,8 @@ def _worded(edge: Edge) -> str:
     return over or f"not seen in {edge.frames} looks"
 
 
-def _region(text: str | None) -> Region | None:
+def region_of(text: str | None) -> Region | None:
+    """The region of a query; None without one. Raises InvalidEdgeError."""
     if not text:
         return None
     try:

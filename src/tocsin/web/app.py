@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ from tocsin.core.errors import (
     LinkOverError,
     NotAllowedError,
     NotFoundError,
+    PictureBusyError,
     PictureError,
     SilenceError,
     StoreError,
@@ -34,6 +36,7 @@ from tocsin.flows.evidence import EdgeUnknownError
 from tocsin.web import (
     api,
     api_onboarding,
+    api_reports,
     api_staff,
     api_zones,
     hooks,
@@ -44,6 +47,7 @@ from tocsin.web import (
     pages_duty,
     pages_link,
     pages_onboarding,
+    pages_report,
     pages_service,
     pages_story,
     pages_zones,
@@ -54,6 +58,7 @@ from tocsin.web.auth import (
     SignInThrottle,
     TooManyTriesError,
     UnauthorizedError,
+    safe_next,
     told,
     wants_json,
 )
@@ -84,6 +89,7 @@ _STATUS: tuple[tuple[type[TocsinError], int], ...] = (
     (TooManyTriesError, 429),
     (StoreError, 503),
     (hooks.NotReadyError, 503),
+    (PictureBusyError, 503),
 )
 
 _HEADERS = (
@@ -136,6 +142,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(api_zones.router)
     app.include_router(api_onboarding.router)
     app.include_router(api_staff.router)
+    app.include_router(api_reports.router)
     app.include_router(metrics.router)
     app.include_router(hooks.router)
     app.include_router(pages_devices.router)
@@ -143,6 +150,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(pages_link.router)
     app.include_router(pages_story.router)
+    app.include_router(pages_report.router)
     app.include_router(pages_zones.router)
     app.include_router(pages_service.router)
     app.include_router(pages_onboarding.router)
@@ -169,7 +177,9 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
 
     @app.exception_handler(SignInNeededError)
     async def on_sign_in_needed(request: Request, error: SignInNeededError) -> Response:
-        return RedirectResponse(f"/sign-in?next={error.next_url}", status_code=303)
+        return RedirectResponse(
+            f"/sign-in?next={quote(safe_next(error.next_url), safe='/')}", status_code=303
+        )
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:

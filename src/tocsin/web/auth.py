@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Depends, Request, Response
 
@@ -71,7 +71,7 @@ async def _user(request: Request, user: Annotated[str | None, Depends(_user_or_n
     if user is None:
         if wants_json(request):
             raise UnauthorizedError("nobody is signed in", hint="sign in and try again")
-        there = request.url.path if request.method == "GET" else "/"
+        there = f"{request.url.path}?{request.url.query}" if request.method == "GET" else "/"
         raise SignInNeededError(there)
     if request.method not in ("GET", "HEAD"):
         require_same_origin(request)
@@ -138,9 +138,19 @@ def told(error: TocsinError) -> dict[str, Any]:
 
 
 def safe_next(target: str) -> str:
-    """A path on this site, or the board: never a way to send somebody elsewhere after signing in."""
+    """A path on this site, or the board: never a way to send somebody elsewhere after signing in.
+
+    Of its query only a place is kept, for the codes on the walls that open the report's form.
+    """
     ours = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return quote(re.split(r"[?#]", target, maxsplit=1)[0], safe="/-._~") if ours else "/"
+    if not ours:
+        return "/"
+    parts = re.match(r"(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?", target)
+    assert parts is not None, "every text has these parts, empty ones too"
+    path = quote(parts["path"], safe="/-._~")
+    asked = parse_qsl(parts["query"] or "", max_num_fields=20) if len(target) <= 2000 else []
+    place = next((value for name, value in asked if name == "place" and value.isprintable()), "")
+    return f"{path}?{urlencode({'place': place[:200]})}" if place else path
 
 
 @dataclass(slots=True)

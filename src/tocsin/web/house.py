@@ -21,6 +21,7 @@ from tocsin.flows.linking import Linking
 from tocsin.flows.maintenance import Maintenance
 from tocsin.flows.operate import Operate
 from tocsin.flows.policy import Policy
+from tocsin.flows.report_pictures import ReportPictures
 from tocsin.flows.rostering import Rostering
 from tocsin.flows.zoning import Zoning
 from tocsin.ports import Answers, Clock
@@ -48,6 +49,7 @@ class House:
     intake: Intake
     operate: Operate
     evidence: Evidence
+    report_pictures: ReportPictures
     accounts: Accounts
     tokens: WatcherTokens
     zoning: Zoning

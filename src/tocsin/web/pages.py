@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from typing import Annotated
-from uuid import uuid4
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from tocsin.core.alarm import Alarm, AlarmId
-from tocsin.core.errors import InvalidInputError, NotFoundError, TocsinError
+from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.core.handling import HandlingStage
-from tocsin.flows.intake import StaffReport
 from tocsin.web.auth import User, wants_json
 from tocsin.web.board import Board
 from tocsin.web.house import House, HouseDep
-from tocsin.web.present import hazard_choices
 from tocsin.web.present_flood import flood_view
-from tocsin.web.views import PlaceChoice, ResolveView
+from tocsin.web.views import ResolveView
 
 router = APIRouter()
 
@@ -167,60 +164,3 @@ async def shelve(
 async def unshelve(request: Request, alarm_id: str, house: HouseDep, user: User) -> Response:
     doing = house.operate.unshelve(AlarmId(alarm_id), user, house.clock.now())
     return await _moved(request, alarm_id, doing, "The silence is over.")
-
-
-def _report_page(
-    house: House,
-    user: str,
-    *,
-    sent: tuple[str, str] | None = None,
-    error: str | None = None,
-    status: int = 200,
-) -> HTMLResponse:
-    places = [PlaceChoice(place, name) for place, name in house.policy.places.items()]
-    html = house.renderer.page(
-        "report.html",
-        user,
-        hazards=hazard_choices(house.policy.catalogue),
-        places=places,
-        report_id=str(uuid4()),
-        sent=sent,
-        error=error,
-    )
-    return HTMLResponse(html, status)
-
-
-@router.get("/report")
-async def report_form(house: HouseDep, user: User, sent: str = "") -> HTMLResponse:
-    """The form by which staff report a hazard by its code."""
-    if not sent:
-        return _report_page(house, user)
-    found = await _board(house).some([AlarmId(sent)], house.clock.now())
-    if not found:
-        return _report_page(house, user)
-    view = found[0]
-    return _report_page(
-        house, user, sent=(view.id, f"{view.hazard_name} at {view.place} is alarm {view.number}.")
-    )
-
-
-@router.post("/report")
-async def report(
-    request: Request,
-    house: HouseDep,
-    user: User,
-    hazard: Annotated[str, Form()] = "",
-    place: Annotated[str, Form()] = "",
-    report_id: Annotated[str, Form()] = "",
-) -> Response:
-    try:
-        receipt = await house.intake.report(StaffReport(report_id, hazard, place, user), house.clock.now())
-    except TocsinError as error:
-        if wants_json(request) or not error.permanent:
-            raise
-        return _report_page(house, user, error=str(error), status=422)
-    if wants_json(request):
-        return JSONResponse(
-            {"ok": True, "message": "Reported.", "alarm_id": receipt.alarm_id, "ruling": receipt.ruling.value}
-        )
-    return RedirectResponse(f"/report?sent={receipt.alarm_id or ''}", status_code=303)

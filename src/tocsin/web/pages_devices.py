@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tocsin.core.errors import InvalidInputError, NotAllowedError, NotFoundError
 from tocsin.flows.devices import account_of
 from tocsin.ports_store import Subscription
 from tocsin.web.auth import User, wants_json
 from tocsin.web.house import House, HouseDep
-from tocsin.web.render import DIST, asset
 
 router = APIRouter()
-
-
-@router.get("/sw.js")
-async def service_worker() -> FileResponse:
-    """The service worker. From the root, for it may look after pages no higher than where it lies."""
-    path = DIST / Path(asset("sw.ts")).relative_to("/static/dist")
-    # Asked for anew each time: an old worker must not outlive the pages that it belongs to.
-    return FileResponse(path, media_type="text/javascript", headers={"cache-control": "no-cache"})
 
 
 @router.get("/me")

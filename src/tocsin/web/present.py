@@ -14,11 +14,13 @@ from tocsin.core.handling import Handled
 from tocsin.core.hazards import Catalogue, Priority, Signal
 from tocsin.core.journal import Entry
 from tocsin.core.observation import CapStatus, Edge, SourceKind
+from tocsin.core.report_words import spoken, words_of
 from tocsin.core.service import OutOfService
 from tocsin.core.sight import CameraHealth, Sight, Watcher
 from tocsin.flows.evidence import strip_of
 from tocsin.flows.operate import OUTCOMES, asks_cause
 from tocsin.flows.policy import Policy
+from tocsin.flows.report_pictures import ROLE as STAFF
 from tocsin.flows.storytelling import offset_text, story_of
 from tocsin.ports_store import NumberedEntry, PictureRecord
 from tocsin.web.views import (
@@ -65,6 +67,7 @@ _ENTRY_TEXT = {
     Entry.SILENCED: "Silenced",
     Entry.SILENCE_LIFTED: "Silence ended",
     Entry.PICTURE_ADDED: "Picture added",
+    Entry.PICTURE_REFUSED: "Picture refused",
     Entry.ENDED: "Ended",
     Entry.ZONES_CHANGED: "Masks and zones changed",
     Entry.OUT_OF_SERVICE: "Camera taken out of service",
@@ -83,6 +86,8 @@ _ENTRY_TEXT = {
     Entry.MENDED: "Put right by the watchman",
 }
 _SIGNAL_ORDER = {Signal.ALARM: 0, Signal.SUPERVISORY: 1, Signal.TROUBLE: 2}
+
+STAFF_PICTURES = 4
 
 LOOK_STALE_S = 15.0
 """A camera whose last analysed frame is older than this is not shown as seeing, whatever it claims."""
@@ -183,7 +188,23 @@ def _outcome(alarm: Alarm, policy: Policy) -> str:
 
 
 def strip(pictures: Sequence[PictureRecord]) -> tuple[PictureView, ...]:
-    """The pictures that the alarm shows; see `flows.evidence.strip_of`."""
+    """At most STRIP pictures, of the edge that has the newest "at": the gravest sign so far; and what staff
+    have sent, the newest STAFF_PICTURES."""
+    by_staff = sorted((p for p in pictures if p.role == STAFF), key=lambda p: p.at)[-STAFF_PICTURES:]
+    return (*_of_camera([p for p in pictures if p.role != STAFF]), *map(_of_staff, by_staff))
+
+
+def _of_staff(picture: PictureRecord) -> PictureView:
+    return PictureView(
+        f"/pictures/{picture.id}.jpg",
+        STAFF,
+        picture.at,
+        0.0,
+        "Mosaiced picture that staff sent with a report",
+    )
+
+
+def _of_camera(pictures: Sequence[PictureRecord]) -> tuple[PictureView, ...]:
     of_edge = strip_of(pictures)
     if not of_edge:
         return ()
@@ -379,7 +400,10 @@ def _is_trouble(hazard: str, policy: Policy) -> bool:
 def hazard_choices(catalogue: Catalogue) -> list[HazardChoice]:
     """What staff may report, the gravest first."""
     return [
-        HazardChoice(h.code, h.number, h.name, h.signal.value, int(h.priority))
+        HazardChoice(
+            h.code, h.number, h.name, h.signal.value, int(h.priority),
+            words=", ".join(words_of(h.code)), say=spoken(h.number), first_step=h.steps[0],
+        )
         for h in sorted(catalogue, key=lambda h: (_SIGNAL_ORDER[h.signal], h.priority, h.number))
         if h.enabled and h.raised_by.staff
-    ]
+    ]  # fmt: skip

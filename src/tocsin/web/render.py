@@ -49,6 +49,19 @@ def asset(name: str) -> str:
     raise AssetsMissingError(f"there is no asset {name!r}", where="manifest.json")
 
 
+def assets_of(name: str) -> tuple[str, ...]:
+    """The URLs of all that a script imports, in turn, and not of itself. Raises AssetsMissingError."""
+    manifest = _manifest()
+    todo = [key for key in manifest if key.endswith(f"/{name}")]
+    found: dict[str, str] = {}
+    while todo:
+        for key in manifest[todo.pop()].get("imports", []):
+            if key not in found:
+                found[key] = f"/static/dist/{manifest[key]['file']}"
+                todo.append(key)
+    return tuple(found.values())
+
+
 class Renderer:
     """Pages and the fragments that go over the live stream."""
 

@@ -29,8 +29,8 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """One page owed or sent to a responder. `state` is due, held, sent, failed, cancelled; once it has left, how
-    far it has got: delivered, seen, acknowledged. `stages` are those known, each with its time. `detail` says
+    """One page owed or sent to a responder. `state` is due, held, sent, failed, cancelled; once it has left,
+    how far it has got: delivered, seen, acknowledged. `stages` are those known, each with its time. `detail` says
     what went wrong, `why` why it goes to this responder (invariant 7)."""
 
     responder: str
@@ -194,19 +194,34 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class HazardChoice:
-    """A hazard that staff may report."""
+    """A hazard that staff may report. `words` are others by which it is found, `say` is its number spoken."""
 
     code: str
     number: int
     name: str
     signal: str
     priority: int
+    words: str = ""
+    say: str = ""
+    first_step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceChoice:
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSheet:
+    """A place and its QR code: a path within `side` by `side` units. `sheet_url` is the page to print."""
+
+    id: str
+    name: str
+    sheet_url: str
+    url: str
+    side: int
+    path: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,12 @@ def test_its_memory_is_bounded_and_forgets_the_oldest() -> None:
         ("/\u2028/evil", "/"),
         ("/.//evil.example", "/.//evil.example"),
         (" //evil.example", "/"),
+        ("/report?place=hall", "/report?place=hall"),
+        ("/report?sent=1&place=caf%C3%A9+2#x", "/report?place=caf%C3%A9+2"),
+        ("/report?place=//evil.example", "/report?place=%2F%2Fevil.example"),
+        ("/report?place=a%0d%0aset-cookie:x", "/report"),
+        ("/report?place=", "/report"),
+        ("//evil.example?place=hall", "/"),
     ],
 )
 def test_after_signing_in_one_stays_on_this_site(target: str, goes: str) -> None:

@@ -224,7 +224,7 @@ def test_a_page_for_nobody_has_no_navigation_and_no_stream() -> None:
 def test_the_report_carries_its_id_and_plain_choices() -> None:
     page = Page(render("report"))
     fields = {c["name"] for c in page.all("input") if "name" in c}
-    assert fields == {"hazard", "place", "report_id"}
+    assert fields == {"hazard", "place", "picture", "report_id"}
     # Only hazards that staff may report: no detector's own trouble signals.
     assert "camera-silent" not in {c.get("value") for c in page.all("input")}
 

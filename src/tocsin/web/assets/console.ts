@@ -8,6 +8,7 @@ import { setUpForms } from "./forms";
 import { type AlarmMessage, type AllMessage, type CamerasMessage, setUpLive } from "./live";
 import { setUpReport } from "./report";
 import { setUpSound, soundNew, soundOwed } from "./sound";
+import { setUpWaiting } from "./waiting";
 
 /** What is known of an open alarm, on whichever page. */
 interface Known {
@@ -134,6 +135,7 @@ const past = byId("past");
 if (past) tellPast(past);
 setUpForms();
 setUpReport();
+setUpWaiting();
 setUpSound();
 if (byId("live")) {
   setUpLive({ all: onAll, alarm: onAlarm, cameras: onCameras });
