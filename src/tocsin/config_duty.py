@@ -46,6 +46,12 @@ class ResponderSection(Section):
     account: str = ""
     calendar: bool = False
 
+    @model_validator(mode="after")
+    def _has_a_first_way(self) -> ResponderSection:
+        if all(contact.fallback for contact in self.contacts):
+            raise ValueError("every contact is a fallback: one must be used at once")
+        return self
+
 
 class RotationSection(Section):
     """Responders who take turns."""
@@ -56,12 +62,6 @@ class RotationSection(Section):
     at: ClockTime
     every_days: int = Field(default=7, ge=1, le=MAX_TURN_DAYS)
     hours: tuple[ShiftSection, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_a_first_way(self) -> ResponderSection:
-        if all(contact.fallback for contact in self.contacts):
-            raise ValueError("every contact is a fallback: one must be used at once")
-        return self
 
 
 class StepSection(Section):

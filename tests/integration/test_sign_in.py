@@ -22,7 +22,6 @@ OPEN = {
     "/sw.js": "the service worker: a script of the program, the same for every site",
     "/hooks/telephony/{name}": "for the telephone company, which signs (tests/integration/test_telephony.py)",
     "/healthz": "for supervisors of the process; says no more than that it lives",
-    "/sw.js": "the service worker: the same for every site, and public with the source",
     "/static": "styles, scripts and pictures of the program",
     "/metrics": "for who bears a token of its own (tests/integration/test_metrics.py); off without one",
     "/a/{token}": "a message's link: its signature is the way in (tests/integration/test_link_pages.py)",

@@ -30,8 +30,8 @@ class LineView:
 @dataclass(frozen=True, slots=True)
 class PageView:
     """One page owed or sent to a responder. `state` is due, held, sent, failed, cancelled; once it has left,
-    how far it has got: delivered, seen, acknowledged. `stages` are those known, each with its time. `detail` says
-    what went wrong, `why` why it goes to this responder (invariant 7)."""
+    how far it has got: delivered, seen, acknowledged. `stages` are those known, each with its time.
+    `detail` says what went wrong, `why` why it goes to this responder (invariant 7)."""
 
     responder: str
     channel: str

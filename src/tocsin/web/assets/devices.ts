@@ -94,3 +94,4 @@ async function begin(here: HTMLElement, key: string): Promise<void> {
 
 const key = box?.dataset["key"];
 if (box && key) void begin(box, key).catch((error: unknown) => tell(`Not done: ${String(error)}`));
+export {};

@@ -11,3 +11,4 @@ function tell(event: Event): void {
 }
 
 if (address) for (const sign of SIGNS) addEventListener(sign, tell, { passive: true });
+export {};
