@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tocsin.config_base import ClockTime, Identifier, Section
 from tocsin.config_channels import ChannelName, checked_address
@@ -21,11 +21,12 @@ class ContactSection(Section):
     address: str = Field(min_length=1, max_length=2_000)
     fallback: bool = False
 
-    @model_validator(mode="after")
-    def _can_be_sent_to(self) -> ContactSection:
+    @field_validator("address")
+    @classmethod
+    def _can_be_sent_to(cls, address: str, info: ValidationInfo) -> str:
         # Else it would be found out by the first alarm that reaches nobody.
-        object.__setattr__(self, "address", checked_address(self.channel, self.address))
-        return self
+        channel = info.data.get("channel")
+        return address if channel is None else checked_address(channel, address)
 
 
 class ShiftSection(Section):

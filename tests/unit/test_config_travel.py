@@ -51,10 +51,14 @@ def test_what_is_refused(values: dict[str, Any], said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_the_solver_is_loaded_only_for_a_plan_that_assigns() -> None:
-    plain = policy_of(from_values(site(), "file"))
-    steps = [{"who": "assigned", "wait_s": 60}, {"who": "everyone", "wait_s": 60}]
-    assigns = policy_of(from_values(site(escalation={"alarm": steps}), "file"))
-    assert plain.solve([[-1.0]]) == [(0, 0)]
-    assert plain.solve.__module__ == "tocsin.core.allocation"
-    assert assigns.solve.__module__ == "tocsin.assigning"
+def test_the_solver_is_loaded_only_where_some_of_the_people_are_assigned() -> None:
+    three = [ANA | {"id": f"r{n}", "name": f"R{n}", "station": "gate"} for n in range(3)]
+    everyone = {"alarm": [{"who": "everyone", "wait_s": 60}]}
+    for given, module in (
+        (site(responder=three), "tocsin.assigning"),
+        (site(responder=three[:2]), "tocsin.core.allocation"),  # both are called anyway
+        (site(responder=three, escalation=everyone), "tocsin.core.allocation"),
+    ):
+        solve = policy_of(from_values(given, "file")).solve
+        assert solve([[-1.0]]) == [(0, 0)]
+        assert solve.__module__ == module
