@@ -203,7 +203,7 @@ def test_an_address_that_no_page_could_reach_is_refused_before_an_alarm_finds_ou
 ) -> None:
     contact = {"channel": channel, "address": address}
     error = _wrong({"channel": SMTP, "responder": [ANA | {"contacts": [contact]}]})
-    assert "responder.0.contacts.0: address is not" in str(error)
+    assert "responder.0.contacts.0.address: address is not" in str(error)
 
 
 @pytest.mark.parametrize("hazard", ["person", "protest", "flamme", "Smoke", ""])
