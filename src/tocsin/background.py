@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 IDLE_S = 0.5
 """Delivery looks for due pages at least this often; a ring makes it look at once."""
+TOGETHER_S = 0.03
+"""A page that comes alone goes at once; those that come while others have just gone are claimed together."""
 OVERSEE_S = 2.0
 DRAIN_S = 3.0
 """How long a centre that ends waits for pages that are just being sent."""
@@ -77,7 +79,9 @@ class Background:
         while True:
             self._due.clear()
             worked = await self._guarded("delivery", lambda: self._delivery.pump(self._clock.now()))
-            if not worked:
+            if worked:
+                await asyncio.sleep(TOGETHER_S)
+            else:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._due.wait(), IDLE_S)
 

@@ -15,12 +15,13 @@ from uuid import UUID, uuid5
 
 from tocsin.core.alarm import CLOCK_SLACK
 from tocsin.core.dispatch import Page, PageId, PageState
-from tocsin.core.errors import DeliveryError, PermanentDeliveryError, TemporaryDeliveryError
+from tocsin.core.errors import DeliveryError, PermanentDeliveryError, StoreBusyError, TemporaryDeliveryError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
 from tocsin.flows.admitting import Admitted, admit, failed_once, fall_back, succeeded, wanted
 from tocsin.flows.flooding import fold, message_of
+from tocsin.flows.gather import Gather
 from tocsin.flows.intake import Intake
 from tocsin.flows.paging import page_step
 from tocsin.flows.policy import MAX_RETRY, Policy, Ring
@@ -35,6 +36,10 @@ BATCH = 20
 IN_FLIGHT = 64
 """Pages being sent at one time by one centre."""
 FIRST_RETRY_S = 5.0
+RECEIPT_TRIES = 3
+
+WELL_KNOWN = timedelta(seconds=10)
+"""A channel through which page after page goes is noted as well so often, and not with each."""
 JITTER_SHARE = 0.25
 """By up to this share a retry comes sooner: pages that failed together do not come back together."""
 
@@ -57,6 +62,15 @@ class Worked:
 
     def __bool__(self) -> bool:
         return bool(self.escalated or self.sent or self.failed or self.cancelled or self.waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A page that its channel has accepted, and what was said."""
+
+    admitted: Admitted
+    said: str
+    now: datetime
 
 
 class Delivery:
@@ -88,6 +102,7 @@ class Delivery:
         self._flying: set[asyncio.Task[PageState]] = set()
         self._faults: list[BaseException] = []
         self._done: Counter[tuple[str, str]] = Counter()
+        self._receipts = Gather[_Gone, ChannelHealth](self._keep_all, IN_FLIGHT)
 
     def done(self) -> Mapping[tuple[str, str], int]:
         """Tries to send a page since the start, by channel and by what they left the page as."""
@@ -247,23 +262,48 @@ class Delivery:
             ) from error
 
     async def _sent(self, admitted: Admitted, said: str, now: datetime) -> PageState:
-        page = admitted.claimed.page
-        async with self._store.writing() as unit:
-            await unit.pages.put(
-                replace(page, state=PageState.SENT, attempts=page.attempts + 1, last_error="", done_at=now)
-            )
-            await unit.journal.write(
-                JournalEntry(
-                    now, Entry.PAGE_SENT, page.alarm_id, f"channel {page.channel}", said, page.responder_name
-                )
-            )
-            health = await unit.channels.get(page.channel)
-            if not health.trouble:
-                await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))
-            await succeeded(unit, admitted.circuit, page.channel, now)
+        health = await self._kept(_Gone(admitted, said, now))
         if health.trouble:
             await self._recovered(health, now)
         return PageState.SENT
+
+    async def _kept(self, gone: _Gone) -> ChannelHealth:
+        """Keeps the receipt. A page whose receipt is lost goes again: a busy database is asked once more."""
+        for _ in range(RECEIPT_TRIES - 1):
+            try:
+                return await self._receipts.ask(gone)
+            except StoreBusyError:
+                continue
+        return await self._receipts.ask(gone)
+
+    async def _keep_all(self, gone: Sequence[_Gone]) -> Sequence[ChannelHealth]:
+        """The receipts of these pages, in one commit; how their channels were before."""
+        found: dict[str, ChannelHealth] = {}
+        async with self._store.writing() as unit:
+            for one in gone:
+                page = one.admitted.claimed.page
+                await unit.pages.put(
+                    replace(
+                        page, state=PageState.SENT, attempts=page.attempts + 1, last_error="", done_at=one.now
+                    )
+                )
+                channel = f"channel {page.channel}"
+                await unit.journal.write(
+                    JournalEntry(
+                        one.now, Entry.PAGE_SENT, page.alarm_id, channel, one.said, page.responder_name
+                    )
+                )
+            now = max(one.now for one in gone)
+            # In the order of their names: two workers never wait for each other.
+            for name in sorted({one.admitted.claimed.page.channel for one in gone}):
+                found[name] = health = await unit.channels.get(name)
+                if not health.trouble and not _known_well(health, now):
+                    await unit.channels.put(ChannelHealth(name, last_ok_at=now))
+            for circuit, name in sorted(
+                {(one.admitted.circuit, one.admitted.claimed.page.channel) for one in gone}
+            ):
+                await succeeded(unit, circuit, name, now)
+        return [found[one.admitted.claimed.page.channel] for one in gone]
 
     async def _recovered(self, health: ChannelHealth, now: datetime) -> None:
         """Clears the channel's trouble, and only then forgets it: killed in between, it is cleared again."""
@@ -340,3 +380,8 @@ class Delivery:
             status=self._policy.status,
             reason=why,
         )
+
+
+def _known_well(health: ChannelHealth, now: datetime) -> bool:
+    lately = health.last_ok_at is not None and abs(now - health.last_ok_at) < WELL_KNOWN
+    return lately and not health.failures

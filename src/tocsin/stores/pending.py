@@ -14,6 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.core.alarm import AlarmId
+from tocsin.core.dispatch import PageId
 from tocsin.core.observation import EdgeId
 from tocsin.stores import schema
 from tocsin.stores.statements import insert_new, upsert_all
@@ -32,6 +33,7 @@ class Pending:
     edges: dict[EdgeId, Row] = field(default_factory=dict[EdgeId, Row])
     alarms: dict[AlarmId, Row] = field(default_factory=dict[AlarmId, Row])
     pages: list[Row] = field(default_factory=list[Row])
+    changed_pages: dict[PageId, Row] = field(default_factory=dict[PageId, Row])
     journal: list[Row] = field(default_factory=list[Row])
     revision: int | None = None
 
@@ -48,6 +50,11 @@ class Pending:
         if self.pages:
             rows, self.pages = self.pages, []
             await insert_new(self.connection, schema.pages, rows)
+        if self.changed_pages:
+            # In the order of their ids: two transactions that change the same ones wait, and do not deadlock.
+            rows = [self.changed_pages[page_id] for page_id in sorted(self.changed_pages)]
+            self.changed_pages.clear()
+            await upsert_all(self.connection, schema.pages, rows)
         if self.journal:
             rows, self.journal = self.journal, []
             await self.connection.execute(schema.journal.insert(), rows)

@@ -33,7 +33,6 @@ from tocsin.ports_store import ClaimedPage, EdgeReceipt, NumberedEntry
 from tocsin.stores import schema
 from tocsin.stores.mirror import OpenAlarms
 from tocsin.stores.pending import Pending, Row
-from tocsin.stores.statements import upsert
 from tocsin.wire import conditions_codec, edge_codec, silence_codec
 
 ACTOR_CHARS = 200
@@ -389,15 +388,22 @@ class SqlPages:
         return [ClaimedPage(page_of(row), found[AlarmId(row.alarm_id)]) for row in rows]
 
     async def put(self, page: Page) -> None:
-        await self._pending.flush()
-        await upsert(self._connection, schema.pages, _page_row(page))
+        self._pending.changed_pages[page.id] = _page_row(page)
 
     async def cancel(self, alarm_id: AlarmId, now: datetime, why: str) -> int:
         await self._pending.flush()
         table = schema.pages
+        stopped = and_(table.c.alarm_id == alarm_id, table.c.state.not_in(DONE))
+        # Held in the order of their ids, as whoever keeps receipts does.
+        held = await self._connection.execute(
+            select(table.c.id).where(stopped).order_by(table.c.id).with_for_update()
+        )
+        ids = [row.id for row in held]
+        if not ids:
+            return 0
         result = await self._connection.execute(
             update(table)
-            .where(table.c.alarm_id == alarm_id, table.c.state.not_in(DONE))
+            .where(table.c.id.in_(ids))
             .values(state=PageState.CANCELLED.value, done_at=now, last_error=why, lease_until=None)
         )
         return result.rowcount

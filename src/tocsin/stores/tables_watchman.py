@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tocsin.ports_watchman import Mark
 from tocsin.stores import schema
-from tocsin.stores.tables import upsert
+from tocsin.stores.statements import upsert
 
 
 class SqlWatchmanBook:
