@@ -213,7 +213,7 @@ async def test_when_nobody_on_duty_is_qualified_the_step_is_widened(store: SqlSt
     alarm = await fire(site, "hall")
     assert await called(site, alarm) == {"Ana"}
     (line,) = await told(site, alarm)
-    assert line[2].startswith("nobody on duty is qualified for fire; everyone on duty")
+    assert line[2] == "nobody could be assigned; everyone on the roster"
 
 
 async def test_a_graver_sign_calls_those_who_are_on_the_way(site: Site) -> None:
@@ -308,7 +308,8 @@ async def test_a_plan_that_assigns_nobody_never_asks(store: SqlStore, tmp_path: 
     def refuse(_costs: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
         raise AssertionError("the solver ran")
 
-    policy = replace(the_policy(*FOUR), escalation=Escalation(), solve=refuse)
+    qualified = Escalation(alarm=EscalationPlan((EscalationStep(Who.QUALIFIED, 60.0),)))
+    policy = replace(the_policy(*FOUR), escalation=qualified, solve=refuse)
     site = Site(store, tmp_path, policy)
     assert await called(site, await fire(site, "hall")) == {"Ana", "Ben", "Cleo", "Dov"}
 

@@ -207,7 +207,7 @@ def test_the_idempotency_key_is_the_edges_own(watcher: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "without"])
-@pytest.mark.parametrize("path", ["/api/v1/edges", "/api/v1/heartbeat", "/sign-in", "/report"])
+@pytest.mark.parametrize("path", ["/api/v1/edges", "/api/v1/heartbeat", "/sign-in"])
 def test_a_body_that_is_too_large_is_not_read(
     centre: RunningCentre, watcher: httpx.Client, path: str, chunked: bool
 ) -> None:

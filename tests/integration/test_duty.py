@@ -16,6 +16,7 @@ from tocsin.core.duty import CALENDAR, ChangeKind, Duty, DutyChange
 from tocsin.core.errors import IllegalMoveError, NotFoundError, RosterError
 from tocsin.core.hazards import HazardOverride
 from tocsin.core.journal import Entry
+from tocsin.core.plans import Escalation, EscalationPlan, EscalationStep, Who
 from tocsin.core.roster import Contact, Responder, ResponderId, Roster, Shift
 from tocsin.core.shifts import Rotation
 from tocsin.flows.policy import Policy
@@ -29,6 +30,10 @@ EVERY_DAY = frozenset(range(7))
 DAYS = Shift(EVERY_DAY, time(8), time(20))
 NIGHTS = Shift(EVERY_DAY, time(20), time(8))
 HOUR_S = 3600.0
+ALL_ON_DUTY = Escalation(
+    alarm=EscalationPlan((EscalationStep(Who.ON_DUTY, 60.0), EscalationStep(Who.EVERYONE, 60.0)))
+)
+"""Who is on duty is what is tested: with this everyone is called who is."""
 HOUR = timedelta(hours=1)
 
 
@@ -41,7 +46,9 @@ ANA, RUI, EVA = person("ana", DAYS), person("rui", NIGHTS), person("eva", calend
 
 
 def a_site(store: SqlStore, folder: Path, *people: Responder, policy: Policy | None = None) -> Site:
-    return Site(store, folder, policy or a_policy(*(people or (ANA, RUI, EVA))))
+    return Site(
+        store, folder, policy or replace(a_policy(*(people or (ANA, RUI, EVA))), escalation=ALL_ON_DUTY)
+    )
 
 
 def rostering(site: Site) -> Rostering:

@@ -43,6 +43,7 @@ ZONES = {
     "place": "hall",
     "report_id": PICTURE,
     "stage": "on-site",
+    "change_id": "c1",
 }
 
 HEADERS = {

@@ -65,7 +65,7 @@ async def test_an_alarm_reads_like_a_story(site: AnsweredSite) -> None:
     story = await told(site)
     assert lines(story) == [
         "12:00:00 Camera cam-1 saw smoke at Rolling hall (0.80), and Ana and Ben were called "
-        "(nobody on duty is qualified for fire; everyone on duty).",
+        "(nobody could be assigned; nobody on duty is qualified for fire; everyone on duty).",
         "12:00:01 Messages left for Ana (sms) and Ben (sms).",
         "12:00:05 Camera cam-1 saw smoke again; the same 2 more times until 12:00:09.",
         "12:00:12 rui reported smoke at Rolling hall as well.",

@@ -106,7 +106,9 @@ class _Known:
         account = one.account or one.id
         # As stored, for the one that is being stepped too: a graver sign takes the acknowledgement back, but
         # whoever gave it is on the way.
-        has = frozenset(a.number for a in self.stored.values() if a.acknowledged_by in (account, one.id))
+        # Whoever answered by a link or a reply is written down by name.
+        called = (account, one.id, one.name)
+        has = frozenset(a.number for a in self.stored.values() if a.acknowledged_by in called)
         return Candidate(
             one.id,
             one.name,
