@@ -50,7 +50,7 @@ class Served:
             name = cluster.url(self._database.__enter__())
         self._store_url = name or f"sqlite:///{data / 'tocsin.sqlite'}"
         # One step, which nobody answers: what is measured is the way to the first page.
-        steps = [{"who": "qualified", "wait_s": 86_400}]
+        steps = [{"who": "on-duty", "wait_s": 86_400}]
         contact = {"channel": "webhook", "address": page_url}
         values: dict[str, Any] = {
             "centre": {
