@@ -36,6 +36,7 @@ from tocsin.config_base import Identifier, PositiveSeconds, Section
 from tocsin.config_camera import Camera as Camera
 from tocsin.config_channels import WITHOUT_SECTION, ChannelSections
 from tocsin.config_deadman import DeadManSection
+from tocsin.config_drill import DrillSection, schedule_of
 from tocsin.config_duty import EscalationSection, PlanSection, ResponderSection, RotationSection
 from tocsin.config_feedback import CauseSection
 from tocsin.config_metrics import MetricsText
@@ -46,6 +47,7 @@ from tocsin.config_streams import camera_credentials as camera_credentials
 from tocsin.config_streams import env_key
 from tocsin.config_travel import TravelSection
 from tocsin.core.causes import Causes
+from tocsin.core.drills import DrillSchedule
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.geometry import Position
 from tocsin.core.hazards import Catalogue, HazardOverride
@@ -196,6 +198,7 @@ class Config(BaseSettings):
     travel: TravelSection = TravelSection()
     keep: Keep = Keep()
     deadman: DeadManSection = DeadManSection()
+    drill: DrillSection = DrillSection()
 
     @classmethod
     def settings_customise_sources(
@@ -235,6 +238,11 @@ class Config(BaseSettings):
         return escalation_of(
             self.escalation, self.plan, self.roster(), self.catalogue(), self.places().keys()
         )
+
+    def drills(self) -> DrillSchedule:
+        """Raises ConfigError for a camera or responder that is not there."""
+        people = {r.id for r in self.responder}
+        return schedule_of(self.drill, self.watcher.name, {c.id for c in self.camera}, people)
 
     def places(self) -> dict[str, str]:
         """Names by id: the declared places, and each camera that looks at none as a place of its own."""
@@ -290,6 +298,7 @@ def from_values(values: dict[str, Any], where: str) -> Config:
         config.causes()
         config.escalation_plans()
         config.travel_times()
+        config.drills()
     except TocsinError as error:
         raise ConfigError(error.what, where=f"{where}: {error.where}", hint=error.hint) from None
     _check_names(config, where)

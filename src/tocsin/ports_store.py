@@ -22,6 +22,7 @@ from tocsin.core.sight import Heartbeat, Watcher
 from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports_calls import Calls
+from tocsin.ports_drills import DrillBook
 from tocsin.ports_duty import DutyBook
 from tocsin.ports_floods import Floods
 from tocsin.ports_watchman import WatchmanBook
@@ -510,6 +511,8 @@ class Unit(Protocol):
     def floods(self) -> Floods: ...
     @property
     def watchman(self) -> WatchmanBook: ...
+    @property
+    def drills(self) -> DrillBook: ...
 
 
 class Store(Protocol):

@@ -18,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tocsin.core.errors import PictureError
+from tocsin.plume import Field, Plume, clouds, falloff, sample, smoothstep
 from tocsin.ports import Picture
 
-Field = NDArray[np.float32]
 Weather = Literal["plain", "night", "fog", "rain", "headlights", "low-sun", "lamp"]
 
 WIDTH_PX = 640
 HEIGHT_PX = 360
-_TILE_PX = 512  # side of the noise tiles; they wrap around without a seam
 _CODECS = ("mpeg4", "mjpeg")  # FFmpeg's own encoders (LGPL); x264 and x265 are GPL and not for us
 
 
@@ -62,30 +61,7 @@ def write_video(path: Path, scene: Scene, seconds: float, *, fps: float = 10.0, 
     return path
 
 
-# --- noise and brushes -------------------------------------------------------------------------
-
-
-def _clouds(rng: np.random.Generator, roughness: float) -> Field:
-    """A seamless noise tile, 0 to 1, (512, 512) float32; a larger `roughness` gives softer clouds."""
-    spectrum = np.fft.rfft2(rng.standard_normal((_TILE_PX, _TILE_PX)))
-    fy = np.fft.fftfreq(_TILE_PX)[:, None] * _TILE_PX
-    fx = np.fft.rfftfreq(_TILE_PX)[None, :] * _TILE_PX
-    spectrum /= np.maximum(np.hypot(fx, fy), 4.0) ** roughness
-    field = np.fft.irfft2(spectrum, s=(_TILE_PX, _TILE_PX))
-    low, high = np.percentile(field, (1, 99))
-    return np.clip((field - low) / (high - low), 0, 1).astype(np.float32)
-
-
-def _sample(tile: Field, size: tuple[int, int], step: tuple[float, float], at: tuple[float, float]) -> Field:
-    """A window of `size` (width, height) px into a tile, at an offset and with a step in tile px."""
-    window = np.array([[step[0], 0, at[0] % _TILE_PX], [0, step[1], at[1] % _TILE_PX]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(tile, window, size, flags=flags, borderMode=cv2.BORDER_WRAP), np.float32)
-
-
-def _smoothstep(value: float, start: float, end: float) -> float:
-    share = min(1.0, max(0.0, (value - start) / (end - start)))
-    return share * share * (3.0 - 2.0 * share)
+# --- brushes -------------------------------------------------------------------------------------
 
 
 class _Canvas:
@@ -126,21 +102,12 @@ class _Canvas:
 
     def light(self, x: float, y: float, reach: float, gain: float, bgr: tuple[float, float, float]) -> None:
         """Brighten what lies around a lamp; `reach` in shares of the width."""
-        pool = (
-            _falloff(self.size[0], self.size[1], x, y, reach)[:, :, None] * np.array(bgr, np.float32) * gain
-        )
+        pool = falloff(self.size[0], self.size[1], x, y, reach)[:, :, None] * np.array(bgr, np.float32) * gain
         self.picture = np.minimum(self.picture * (1 + pool), 255).astype(np.uint8)
 
     def done(self) -> Picture:
         size = (self.size[0] // 2, self.size[1] // 2)
         return np.ascontiguousarray(cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _falloff(width: int, height: int, x: float, y: float, reach: float) -> Field:
-    """How much light of a lamp at (x, y) arrives, 1 at the lamp; (height, width) float32."""
-    across = (np.arange(width, dtype=np.float32)[None, :] / width - x) / reach
-    down = (np.arange(height, dtype=np.float32)[:, None] / height - y) / reach * (height / width)
-    return (1.0 / (1.0 + 4.0 * (across**2 + down**2))).astype(np.float32)
 
 
 def _yard(width: int, height: int, rng: np.random.Generator, tile: Field) -> Picture:
@@ -223,8 +190,8 @@ class _Place:
             raise PictureError(f"a scene of {width}x{height} px is too small to draw", hint="at least 32x32")
         self.width, self.height = width, height
         self.rng = np.random.default_rng(seed)
-        self.soft = _clouds(self.rng, 1.7)
-        self.fine = _clouds(self.rng, 1.25)
+        self.soft = clouds(self.rng, 1.7)
+        self.fine = clouds(self.rng, 1.25)
         self.backdrop = (_yard if kind == "yard" else _dock)(width, height, self.rng, self.fine)
         self._hook = (0.845, 0.0) if kind == "yard" else (0.985, 0.1)
         grain = self.rng.normal(0, 2.2, (height + 61, width + 67, 3))
@@ -272,92 +239,18 @@ class FireScene:
         out_from_s: float = 75.0,
     ) -> None:
         self._place = _Place(width, height, seed, "yard")
-        self._smoke_from_s, self._flame_from_s, self._out_from_s = smoke_from_s, flame_from_s, out_from_s
-        self._seat = (0.735, 0.62)  # where it burns: in front of the lower bales on the right
-        reach = _falloff(width, height, self._seat[0], self._seat[1] - 0.08, 0.26)[:, :, None]
-        warm = np.array([0.25, 0.75, 1.5], np.float32)
-        lit = (self._place.backdrop.astype(np.float32) * 0.9 + 22.0) * reach * warm
-        self._glow = np.minimum(lit, 255).astype(np.uint8)
-        half = (max(1, width // 2), max(1, height // 2))
-        self._half = half
-        self._x = (np.arange(half[0], dtype=np.float32) / half[0])[None, :]
-        self._rise = (self._seat[1] - np.arange(half[1], dtype=np.float32) / half[1])[:, None]
-        self._layer = np.exp(-(((0.62 - self._rise) / 0.16) ** 2)).astype(np.float32)  # under the roof
-        heat = np.arange(256, dtype=np.float32) / 255
-        stops = (0.0, 0.18, 0.42, 0.68, 1.0)
-        colours = ((0, 0, 40), (8, 30, 165), (20, 120, 255), (90, 215, 255), (235, 252, 255))
-        self._colours = np.stack(
-            [np.interp(heat, stops, [c[k] for c in colours]) for k in range(3)], axis=1
-        ).astype(np.uint8)[None]
+        seat = (0.735, 0.62)  # where it burns: in front of the lower bales on the right
+        place = self._place
+        self._plume = Plume(
+            place.backdrop, place.soft, place.fine, seat, smoke_from_s, flame_from_s, out_from_s
+        )
 
     def render(self, t_s: float) -> Picture:
         """The picture at `t_s` seconds."""
         picture = self._place.backdrop.copy()
         self._place.sway(picture, t_s)
-        flame = _smoothstep(t_s, self._flame_from_s, self._flame_from_s + 6.0)
-        flame *= 1.0 - _smoothstep(t_s, self._out_from_s, self._out_from_s + 4.0)
-        flicker = 0.85 + 0.1 * math.sin(23.0 * t_s) + 0.08 * math.sin(37.7 * t_s + 1.0)
-        if flame > 0.0:
-            picture = np.asarray(cv2.addWeighted(picture, 1.0, self._glow, flame * flicker, 0.0), np.uint8)
-        fading = 1.0 - _smoothstep(t_s, self._out_from_s + 2.0, self._out_from_s + 14.0)
-        smoke = _smoothstep(t_s, self._smoke_from_s, self._smoke_from_s + 10.0) * fading
-        if smoke > 0.0:
-            picture = self._cloud(picture, t_s, smoke, flame * flicker)
-        if flame > 0.0:  # in front of the smoke: the flames must be seen
-            self._burn(picture, t_s, flame)
+        picture = self._plume.paint(picture, t_s)
         return self._place.sensor(picture, t_s)
-
-    def _cloud(self, picture: Picture, t_s: float, amount: float, lit: float) -> Picture:
-        """Smoke: a plume that rises and leans, and the layer that it fills under the roof."""
-        age_s = t_s - self._smoke_from_s
-        x, rise = self._x, self._rise
-        lean = 0.12 * rise + 0.03 * np.sin(7.0 * rise - 1.3 * t_s, dtype=np.float32)
-        broad = 0.035 + 0.26 * np.maximum(rise, 0) * (0.7 + 0.6 * amount)
-        front = np.clip((0.05 + 0.11 * age_s - rise) / 0.12, 0, 1) * np.clip((rise + 0.03) / 0.05, 0, 1)
-        plume = np.exp(-(((x - self._seat[0] + lean) / broad) ** 2)) * front
-        spread = 0.05 + 0.045 * max(0.0, age_s - 5.0)
-        roof = self._layer * np.exp(-(((x - self._seat[0] + 0.1) / spread) ** 2))
-        shape = np.maximum(plume, roof * min(1.0, max(0.0, age_s - 4.0) / 10.0))
-        grow = 1.0 / (1.0 + 0.02 * age_s)
-        coarse = _sample(self._place.soft, self._half, (0.8 * grow, 0.9 * grow), (12 * t_s + 9, 46 * t_s))
-        curls = _sample(self._place.fine, self._half, (1.3, 1.2), (30 * math.sin(0.5 * t_s), 78 * t_s))
-        thick = np.clip(shape * (0.25 + 1.1 * coarse + 0.75 * curls) - 0.28, 0, 1) * (1.25 * amount)
-        veil = np.clip(thick, 0, 0.9).astype(np.float32)
-        shade = 78.0 + 66.0 * coarse + 44.0 * curls - 42.0 * lit
-        warm = (lit * 120.0) * np.exp(-((x - self._seat[0]) ** 2) / 0.02 - np.abs(rise) / 0.25)
-        body = cv2.merge([shade + 0.15 * warm, shade + 0.5 * warm, shade + warm])
-        size = (self._place.width, self._place.height)
-        cover = np.asarray(cv2.resize(veil, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        smoke = cv2.resize(np.clip(body, 0, 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.blendLinear(picture, smoke, 1.0 - cover, cover), np.uint8)
-
-    def _burn(self, picture: Picture, t_s: float, amount: float) -> None:
-        """Flames: tongues of noise that run upwards and thin out; drawn in place."""
-        width, height = self._place.width, self._place.height
-        wide, tall = max(8, round(0.2 * width)), max(8, round(0.52 * height))
-        left = round(self._seat[0] * width) - wide // 2
-        bottom = min(height, round((self._seat[1] + 0.06) * height))
-        left, top = max(0, min(width - wide, left)), max(0, bottom - tall)
-        tall = bottom - top
-        across = ((np.arange(wide, dtype=np.float32) + 0.5) / wide * 2 - 1)[None, :]
-        up = ((tall - np.arange(tall, dtype=np.float32)) / tall)[:, None]
-        k = _TILE_PX / 640 * (WIDTH_PX / width)
-        big = _sample(self._place.soft, (wide, tall), (1.5 * k, 0.75 * k), (20 * t_s, 210 * t_s))
-        fine = _sample(self._place.fine, (wide, tall), (1.6 * k, 0.9 * k), (77 - 30 * t_s, 330 * t_s))
-        body = 1.06 - np.abs(across + 0.16 * (big - 0.5) * up) ** 1.7 * (0.8 + 1.5 * up)
-        heat = body - up / (0.25 + 0.62 * amount) + (1.5 * big + 0.9 * fine - 1.2) * (0.3 + 0.9 * up)
-        heat *= np.clip((up - 0.09 * across**2 - 0.03 * fine) / 0.05, 0, 1) * min(1.0, 0.35 + amount)
-        hot = np.clip(heat - np.clip(up - 0.75, 0, 1) * 3.0, 0, 1)
-        colour = cv2.LUT(cv2.merge([(hot * 255).astype(np.uint8)] * 3), self._colours)
-        cover = np.clip(hot * 4.5, 0, 1).astype(np.float32)
-        patch = picture[top:bottom, left : left + wide]
-        picture[top:bottom, left : left + wide] = cv2.blendLinear(patch, colour, 1.0 - cover, cover)
-        for spark in range(9):
-            life = (t_s * (0.5 + 0.07 * spark) + spark * 0.37) % 1.0
-            x = self._seat[0] + 0.09 * math.sin(spark * 2.4 + 2.0 * life) * (0.4 + life)
-            y = self._seat[1] - 0.12 - 0.5 * life
-            if life < amount:
-                cv2.circle(picture, (round(x * width), round(y * height)), 1, (60, 170, 255), -1, cv2.LINE_AA)
 
 
 class CoveredScene:
@@ -385,8 +278,8 @@ class CoveredScene:
         """The picture at `t_s` seconds."""
         picture = self._place.backdrop.copy()
         self._place.sway(picture, t_s)
-        over = _smoothstep(t_s, self._from_s, self._from_s + 1.5)
-        over -= _smoothstep(t_s, self._until_s, self._until_s + 1.5)
+        over = smoothstep(t_s, self._from_s, self._from_s + 1.5)
+        over -= smoothstep(t_s, self._until_s, self._until_s + 1.5)
         if over > 0.0:
             # The cloth is far out of focus: its edge is a tenth of the picture wide.
             cover = np.clip((1.55 * over - 0.2 - self._reach) / 0.1, 0, 1).astype(np.float32)
@@ -409,9 +302,9 @@ class CalmScene:
         self._place = _Place(width, height, seed, "yard")
         daylight = self._place.backdrop
         self._dark = (daylight * np.array([0.17, 0.14, 0.12], np.float32)).astype(np.uint8)
-        lamp = _falloff(width, height, 0.2, 0.12, 0.12)[:, :, None] * np.array([0.45, 0.8, 1.0], np.float32)
+        lamp = falloff(width, height, 0.2, 0.12, 0.12)[:, :, None] * np.array([0.45, 0.8, 1.0], np.float32)
         self._lamp = np.minimum(daylight * lamp * 1.3 + 60.0 * lamp**4, 255).astype(np.uint8)
-        sun = _falloff(width, height, 0.46, 0.3, 0.2)[:, :, None] ** 2 * np.array([120, 200, 255], np.float32)
+        sun = falloff(width, height, 0.46, 0.3, 0.2)[:, :, None] ** 2 * np.array([120, 200, 255], np.float32)
         self._sun = sun.astype(np.uint8)
         drops = (self._place.rng.random((2 * height, width)) > 0.9985).astype(np.float32) * 255
         streaks = cv2.filter2D(drops, -1, np.eye(13, dtype=np.float32)[:, ::-1] * 0.6)
@@ -423,12 +316,12 @@ class CalmScene:
         picture = place.backdrop.copy()
         place.sway(picture, t_s)
         if self.weather == "night":
-            dusk = _smoothstep(t_s, 10.0, 50.0)
+            dusk = smoothstep(t_s, 10.0, 50.0)
             picture = cv2.addWeighted(picture, 1 - dusk, self._dark, dusk, 0)
             picture = cv2.addWeighted(picture, 1.0, self._lamp, dusk, 0)
         elif self.weather == "fog":
-            thick = 0.88 * _smoothstep(t_s, 10.0, 70.0)
-            drift = _sample(place.soft, (place.width // 8, place.height // 8), (1.0, 1.0), (3 * t_s, 0))
+            thick = 0.88 * smoothstep(t_s, 10.0, 70.0)
+            drift = sample(place.soft, (place.width // 8, place.height // 8), (1.0, 1.0), (3 * t_s, 0))
             grey = cv2.merge([cv2.resize(172 + 14 * drift, (place.width, place.height))] * 3).astype(np.uint8)
             picture = cv2.addWeighted(picture, 1 - thick, grey, thick, 0)
         elif self.weather == "rain":

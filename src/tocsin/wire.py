@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tocsin.core.alarm import Condition, Silence
 from tocsin.core.clicks import Calibration
+from tocsin.core.drills import DrillReport, DrillTold
 from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.handover import HandOverNote
 from tocsin.core.observation import Edge, Region
@@ -51,3 +52,5 @@ hand_over_codec: Codec[HandOverNote] = Codec(HandOverNote, "hand-over")
 zones_codec: Codec[Zones] = Codec(Zones, "zones")
 calibration_codec: Codec[Calibration] = Codec(Calibration, "calibration")
 region_codec: Codec[Region | None] = Codec(Region | None, "region")
+drill_report_codec: Codec[DrillReport] = Codec(DrillReport, "drill")
+drill_told_codec: Codec[DrillTold] = Codec(DrillTold, "drill")

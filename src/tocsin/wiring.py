@@ -30,6 +30,7 @@ from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.deadman import DeadManSwitch
 from tocsin.flows.delivery import Delivery
 from tocsin.flows.devices import Devices
+from tocsin.flows.drilling import Drilling
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.flooding import Flooding
 from tocsin.flows.intake import Intake
@@ -89,6 +90,7 @@ def policy_of(config: Config) -> Policy:
         travel=config.travel_times(),
         solve=_solver(config),
         layout=Layout(config.places(), config.positions(), neighbours({p.id: p.near for p in config.place})),
+        drill_responders=config.drills().responders,
         eyes={f"{config.watcher.name}/{c.id}": c.eye for c in config.camera if c.eye is not None},
     )
 
@@ -148,6 +150,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         deadman.beat if deadman is not None else None,
         every=timedelta(seconds=config.deadman.every_s),
     )
+    drilling = Drilling(store, policy, intake, ring, config.drills())
     oversee = Oversee(
         store,
         policy,
@@ -156,7 +159,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
         ring,
         started_at=clock.now(),
         disk_free_share=partial(free_share, config.centre.data_dir),
-        also=(Flooding(store, policy, intake).check, audit.beat),
+        also=(Flooding(store, policy, intake).check, audit.beat, drilling.beat),
     )
     refusals = Refusals(store)
     answering = Answering(store, policy, refusals, ring)
@@ -178,6 +181,7 @@ def build_centre(config: Config, secrets: Secrets, clock: Clock | None = None) -
             store, {(config.watcher.name, camera.id): camera for camera in config.camera}
         ),
         rostering=Rostering(store, policy, ring),
+        drilling=drilling,
         stills=Stills(),
         jobs=Jobs(),
         renderer=renderer,

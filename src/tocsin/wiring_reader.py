@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +25,8 @@ from pydantic import SecretStr
 
 from tocsin.clocks import SystemClock
 from tocsin.config import Camera, Config
+from tocsin.core.drills import drill_status
+from tocsin.core.hazards import Family
 from tocsin.core.observation import CameraId, PlaceId, SourceKind
 from tocsin.core.zones import Zones
 from tocsin.kernel import end_with_parent
@@ -34,9 +36,10 @@ from tocsin.sources.memory import give_back
 from tocsin.sources.opening import is_finite
 from tocsin.watch.dumps import no_core_dumps
 from tocsin.watch.emitter import Emitter
-from tocsin.watch.eye import Address
+from tocsin.watch.eye import Address, Eye
 from tocsin.watch.orders import Take
 from tocsin.watch.reader import Pipe, Reader
+from tocsin.watch.rehearsal import Borrowed, Rehearsals, drill_source
 from tocsin.watch.scheduler import Budget, Stares
 from tocsin.watch.spool import Spool
 from tocsin.watch.worker import CameraWorker
@@ -107,6 +110,31 @@ class Builder:
         opener = partial(opened, camera, gaze, self._clock, recipe.username, recipe.password)
         return CameraWorker(eye, opener, self._stares, self._emitter, self._clock, ends=recipe.ends)
 
+    def borrow(self, take: Take, zones: Zones) -> Borrowed | None:
+        """See `watch.rehearsal.Borrow`."""
+        recipe = take.recipe
+        assert isinstance(recipe, Recipe)
+        camera, site = recipe.camera, recipe.site
+        catalogue, detectors = site.catalogue(), Detectors(site)
+        if self._detectors is not None and self._detectors[0] == site:
+            detectors = self._detectors[1]
+        fire = [
+            one
+            for one in detectors.of(camera)
+            if any(catalogue.get(label).family is Family.FIRE for label in one.labels)
+        ]
+        if not fire:
+            return None
+        address = replace(
+            address_of(site, camera),
+            source=drill_source(CameraId(camera.id)),
+            status=drill_status(site.site.status),
+        )
+        labels = {label for one in fire for label in one.labels}
+        thresholds = {code: enter for code, enter in camera.threshold.items() if code in labels}
+        eye = Eye(CameraId(camera.id), address, fire, catalogue, thresholds, lambda: zones)
+        return Borrowed(eye, camera.stare_looks_per_s, catalogue)
+
 
 def ends(camera: Camera, *, once: bool) -> bool:
     """Whether the camera's end is no loss, when files are watched `once`."""
@@ -132,7 +160,9 @@ def main(descriptor: int, crashes: str) -> None:
         clock, pipe = SystemClock(), Pipe(connection, give_back)
         emitter = Emitter(Spool(setup.spool, reoffer=False), pipe.ring)
         stares = Stares(setup.budget)
-        reader = Reader(Builder(stares, emitter, clock), stares, emitter, clock)
+        builder = Builder(stares, emitter, clock)
+        rehearsals = Rehearsals(builder.borrow, emitter, clock)
+        reader = Reader(builder, stares, emitter, clock, rehearsals)
         gc.freeze()
         pipe.serve(reader)
     # What hangs in a driver or decoder after all its time must not keep the process.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import structlog
 
@@ -23,6 +24,7 @@ from tocsin.ports import PATROL, Clock
 from tocsin.sources.onboarding import find, measure
 from tocsin.watch.adding import CameraFile
 from tocsin.watch.crew import ReaderCrew
+from tocsin.watch.drilling import Drills
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.figures import WatcherReport
 from tocsin.watch.load import cores
@@ -92,11 +94,21 @@ def build_watcher(
         changed = Changes(path, read, config, zones, clock, again)
     cameras = CameraFile(path, config.watcher.credentials, again.set)
     onboarding = Onboarding(client, partial(find, clock=clock), partial(measure, clock=clock), cameras, clock)
+    drills = Drills(client, crew.rehearse, crew.rehearsed, clock)
+
+    def told(answer: Mapping[str, Any]) -> None:
+        out.take(answer, clock.now())
+        drills.take(answer)
+
+    def end() -> None:
+        onboarding.stop()
+        drills.stop()
+
     asked = Asked(
         client,
         zones,
         crew.still,
-        told=lambda answer: out.take(answer, clock.now()),
+        told=told,
         jobs=onboarding.take,
     )
     return Supervisor(
@@ -106,7 +118,7 @@ def build_watcher(
         config.catalogue(),
         spool,
         Emitter(spool, ring.set),
-        lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked, ends=onboarding.stop),
+        lambda heartbeat: Sender(spool, client, heartbeat, ring, asked=asked, ends=end),
         clock,
         zones=zones,
         out_of_service=out,

@@ -345,6 +345,15 @@ _BUILT_IN: tuple[Hazard, ...] = (
          "Look for one cause behind many of them: power, network, weather."),
     ),
     _hazard(
+        "drill-failed", 84, "Drill failed", Family.SYSTEM, Signal.TROUBLE, Priority.MEDIUM,
+        RaisedBy.DETECTOR,
+        (CapCategory.INFRA, "Alarm drill failed", CapUrgency.EXPECTED, CapSeverity.MODERATE,
+         CapCertainty.OBSERVED),
+        (0.0, 0.0),
+        ("Read in the drill's report at which stage it stopped.",
+         "Mend that, and hold the drill again: it clears when one passes."),
+    ),
+    _hazard(
         "watchman", 86, "Tocsin does not keep its promise", Family.SYSTEM, Signal.TROUBLE, Priority.HIGH,
         RaisedBy.DETECTOR,
         (CapCategory.INFRA, "Alarm centre impaired", CapUrgency.EXPECTED, CapSeverity.MODERATE,

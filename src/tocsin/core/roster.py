@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final
@@ -61,6 +61,11 @@ class Roster:
     def with_changes(self, changes: Iterable[DutyChange]) -> Roster:
         """The same plan with these dated changes."""
         return replace(self, changes=tuple(changes))
+
+    def only(self, responders: Collection[str]) -> Roster:
+        """The same plan for these alone."""
+        chosen = tuple(one for one in self.responders if one.id in responders)
+        return Roster(chosen, self.zone, self.rotations, self.changes)
 
     @property
     def planned(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from tocsin.core.alarm import Alarm
 from tocsin.core.circuit import allowed, turn
 from tocsin.core.dispatch import Page, next_fallback
+from tocsin.core.drills import drill_of
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.ports import Channel, ManyServers
 from tocsin.ports_store import ClaimedPage, Unit
@@ -67,8 +68,8 @@ async def admit(
     queued = dict.fromkeys(limited, 0)
     admitted: list[Admitted] = []
     # The least tried first: a page that cannot go through must not be the one that tries, again and again,
-    # whether its server takes any.
-    for one in sorted(claimed, key=lambda one: one.page.attempts):
+    # whether its server takes any. What is real goes before a drill.
+    for one in sorted(claimed, key=lambda one: (drill_of(one.alarm) is not None, one.page.attempts)):
         page, name = one.page, circuit_of(one.page, channels)
         if not wanted(one.alarm, page, now):
             admitted.append(Admitted(one, name))  # it is not sent, and keeps nobody waiting

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 from tocsin.core.alarm import CLOCK_SLACK
 from tocsin.core.dispatch import Page, PageId, PageState
+from tocsin.core.drills import Stamp, drill_of, sending_of
 from tocsin.core.errors import DeliveryError, PermanentDeliveryError, TemporaryDeliveryError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
@@ -210,11 +211,12 @@ class Delivery:
                 why = "no longer wanted: the alarm is silenced"
             await self._cancelled(page, why, now)
             return PageState.CANCELLED
+        begun_at = self._clock.now()
         try:
             said = await self._send(admitted.claimed, now)
         except DeliveryError as error:
             return await self._failed(admitted, error, self._clock.now())
-        return await self._sent(admitted, said, self._clock.now())
+        return await self._sent(admitted, said, self._clock.now(), begun_at)
 
     async def _cancelled(self, page: Page, why: str, now: datetime) -> None:
         # This page alone: a page of an earlier round must not take those of the present one with it.
@@ -246,8 +248,9 @@ class Delivery:
                 f"{type(error).__name__} in the channel", where=page.channel
             ) from error
 
-    async def _sent(self, admitted: Admitted, said: str, now: datetime) -> PageState:
+    async def _sent(self, admitted: Admitted, said: str, now: datetime, begun_at: datetime) -> PageState:
         page = admitted.claimed.page
+        drill_id = drill_of(admitted.claimed.alarm)
         async with self._store.writing() as unit:
             await unit.pages.put(
                 replace(page, state=PageState.SENT, attempts=page.attempts + 1, last_error="", done_at=now)
@@ -257,6 +260,8 @@ class Delivery:
                     now, Entry.PAGE_SENT, page.alarm_id, f"channel {page.channel}", said, page.responder_name
                 )
             )
+            if drill_id is not None:
+                await unit.drills.stamp(drill_id, Stamp(sending_of(page.id), begun_at, page.channel))
             health = await unit.channels.get(page.channel)
             if not health.trouble:
                 await unit.channels.put(ChannelHealth(page.channel, last_ok_at=now))

@@ -28,6 +28,7 @@ WATCHER_FIRST_S = 10.0
 
 _WATCHER = UUID("5b8a8f39-2e9a-5e14-8c3f-0c6f6f1f9f31")
 SWEEP = 500
+MOST_DRILLS = 200
 
 
 class Oversee:
@@ -224,6 +225,7 @@ class Oversee:
                 for kept in (unit.sending, unit.subscriptions):
                     await kept.end(now - timedelta(days=self._policy.keep_alarms_days))
                 await unit.used_links.end(now - KEEP_USED)
+                await unit.drills.end(now - timedelta(days=self._policy.keep_alarms_days), MOST_DRILLS)
             ended_alarms += count
             if max(count, old_duty) < SWEEP:
                 break

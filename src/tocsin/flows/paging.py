@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tocsin.core.alarm import Alarm
 from tocsin.core.dispatch import Assigned, DispatchPlan, plan_step
+from tocsin.core.drills import drill_of
 from tocsin.core.journal import Entry, JournalEntry
 from tocsin.core.roster import Roster
 from tocsin.flows.allocating import Assignment, assign, calls_assigned
@@ -23,12 +24,16 @@ async def page_step(unit: Unit, policy: Policy, alarm: Alarm, step: int, now: da
     Where its assigned are taken from other alarms, those are given somebody else at once.
     """
     roster = await with_devices(unit, await roster_of(unit, policy, now))
+    drill = drill_of(alarm) is not None
+    if policy.drill_responders and drill:
+        roster = roster.only(policy.drill_responders)
     to = Assignment()
     if calls_assigned(policy, alarm, step):
         to = await assign(unit, policy, roster, alarm, step, now)
     plan = _plan(policy, roster, alarm, step, to.here, now)
     await _call(unit, alarm, plan, Entry.DISPATCHED if step == 0 else Entry.ESCALATED, now)
-    for other, assigned in to.elsewhere:
+    # A drill changes nothing of other alarms.
+    for other, assigned in () if drill else to.elsewhere:
         # Their own deadline stays: nobody may escalate later because others were called as well.
         await _call(
             unit, other, _plan(policy, roster, other, other.step, assigned, now), Entry.ESCALATED, now

@@ -35,6 +35,7 @@ class Policy:
     `travel` are the ways between stations and places, `solve` what spreads responders over open alarms.
     `layout` says which places are neighbours, `eyes` how cameras stand that nobody has calibrated, as far as
     the configuration tells; by the source that edges name. `url` is where responders find the console.
+    `drill_responders` are the only ones whom a drill calls; with none it is the plan's.
     `links` signs the links of messages; without it they lead to the console only.
     """
 
@@ -54,6 +55,7 @@ class Policy:
     links: LinkSigner | None = None
     layout: Layout = NO_LAYOUT
     eyes: Mapping[str, Eye] = field(default_factory=dict[str, Eye])
+    drill_responders: frozenset[str] = frozenset()
 
     def place_name(self, place: str) -> str:
         return self.places.get(place, place)

@@ -365,3 +365,29 @@ watchman = Table(
     Column("at", Instant, nullable=False),
     Column("body", Text, nullable=False),
 )
+
+drills = Table(
+    "drills",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("watcher", String(200), nullable=False),
+    Column("camera", String(200), nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("wait_s", Float, nullable=False),
+    Column("result", String(20), nullable=False),
+    Column("ended_at", Instant),
+    Column("said", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("drills_asked", "asked_at"),
+)
+
+drill_stamps = Table(
+    "drill_stamps",
+    metadata,
+    Column("drill_id", String(40), primary_key=True),
+    Column("stage", String(80), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("said", Text, nullable=False),
+)

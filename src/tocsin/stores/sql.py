@@ -26,6 +26,7 @@ from tocsin.stores import (
     tables_calibrations,
     tables_calls,
     tables_channels,
+    tables_drills,
     tables_duty,
     tables_floods,
     tables_house,
@@ -78,6 +79,7 @@ class SqlUnit:
         self.handling = tables_answers.SqlHandling(connection)
         self.floods = tables_floods.SqlFloods(connection, self.pending)
         self.watchman = tables_watchman.SqlWatchmanBook(connection)
+        self.drills = tables_drills.SqlDrillBook(connection)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
         await self.edges.foresee([edge.id for edge in edges])

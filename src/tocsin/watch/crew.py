@@ -24,7 +24,21 @@ from tocsin.core.zones import Zones
 from tocsin.ports import Clock
 from tocsin.redact import RedactedPicture
 from tocsin.watch.berths import Berth, after_death, back_off_s, place
-from tocsin.watch.orders import CameraTold, Draw, Drop, End, Order, Rang, ReaderTold, Show, Shown, Take, Word
+from tocsin.watch.orders import (
+    CameraTold,
+    Draw,
+    Drop,
+    End,
+    Order,
+    Rang,
+    ReaderTold,
+    Rehearse,
+    Rehearsed,
+    Show,
+    Shown,
+    Take,
+    Word,
+)
 from tocsin.watch.reader import STOP_WITHIN_S
 from tocsin.watch.tally import KEPT_VERDICTS, Tally, looking_of
 from tocsin.watch.worker import Progress
@@ -227,6 +241,19 @@ class ReaderCrew:
         with self._showing:
             self._showing.wait_for(lambda: number in self._shown, SHOWN_WITHIN_S)
             return self._shown.pop(number, None)
+
+    def rehearse(self, camera: CameraId, drill: str) -> bool:
+        """Has its reader hold a drill; False where there is none. From any thread, as `rehearsed`."""
+        hand = next((one for one in tuple(self._hands) if camera in one.berth.cameras), None)
+        if hand is None or hand.orders is None:
+            return False
+        hand.say(Rehearse(camera, drill))
+        return True
+
+    def rehearsed(self, drill: str) -> Rehearsed | None:
+        """What a reader last told of that drill."""
+        told = (one for hand in tuple(self._hands) for one in hand.told.rehearsed)
+        return next((one for one in told if one.drill == drill), None)
 
     def stop(self) -> None:
         self._running = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tocsin.core.drills import Stamp
 from tocsin.core.observation import CameraId, Edge
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.redact import RedactedPicture
@@ -31,6 +32,19 @@ class CameraTold:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How far a drill has got before one camera. `not_detected`: see `core.drills.DrillTold`.
+
+    `over`: nothing more will be told of it.
+    """
+
+    drill: str
+    stamps: tuple[Stamp, ...] = ()
+    not_detected: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderTold:
     """All of a reader, about once a second.
 
@@ -41,6 +55,7 @@ class ReaderTold:
     tally: Tally = field(default_factory=Tally)
     cpu_s: float = 0.0
     unspooled: int = 0
+    rehearsed: tuple[Rehearsed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +108,17 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearse:
+    """Hold a drill before this camera, beside its real watching."""
+
+    camera: CameraId
+    drill: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Stop all cameras, and end."""
 
 
-Order = Take | Drop | Draw | Show | End
+Order = Take | Drop | Draw | Show | Rehearse | End
 Word = ReaderTold | Rang | Shown

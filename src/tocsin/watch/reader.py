@@ -18,7 +18,21 @@ from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports import Clock
 from tocsin.redact import RedactedPicture
 from tocsin.watch.emitter import Emitter
-from tocsin.watch.orders import CameraTold, Draw, Drop, End, Order, Rang, ReaderTold, Show, Shown, Take, Word
+from tocsin.watch.orders import (
+    CameraTold,
+    Draw,
+    Drop,
+    End,
+    Order,
+    Rang,
+    ReaderTold,
+    Rehearse,
+    Show,
+    Shown,
+    Take,
+    Word,
+)
+from tocsin.watch.rehearsal import Rehearsals
 from tocsin.watch.scheduler import Stares
 from tocsin.watch.worker import CameraWorker, Progress, thread_name
 
@@ -48,8 +62,16 @@ class Reader:
     A camera that is replaced is stopped first, and begun anew when its thread has ended: nobody waits.
     """
 
-    def __init__(self, build: Build, stares: Stares, emitter: Emitter, clock: Clock) -> None:
+    def __init__(
+        self,
+        build: Build,
+        stares: Stares,
+        emitter: Emitter,
+        clock: Clock,
+        rehearsals: Rehearsals | None = None,
+    ) -> None:
         self._build = build
+        self._rehearsals = rehearsals
         self._stares = stares
         self._emitter = emitter
         self._clock = clock
@@ -57,11 +79,13 @@ class Reader:
         self._leaving: list[tuple[CameraWorker, float]] = []
         self._coming: dict[CameraId, _Coming] = {}
         self._zones: dict[CameraId, Zones] = {}
+        self._taken: dict[CameraId, Take] = {}
 
     def take(self, take: Take) -> None:
         """Watches this camera, in place of the one of that name."""
         self.drop(take.camera)
         self._zones[take.camera] = take.zones
+        self._taken[take.camera] = take
         self._coming[take.camera] = _Coming(take, self._clock.monotonic_s())
         self.turn()
 
@@ -78,6 +102,13 @@ class Reader:
     def still(self, camera: CameraId) -> RedactedPicture | None:
         worker = self._workers.get(camera)
         return None if worker is None else worker.eye.still()
+
+    def rehearse(self, order: Rehearse) -> None:
+        """Begins a drill; what becomes of it is in `told`."""
+        worker, take = self._workers.get(order.camera), self._taken.get(order.camera)
+        if self._rehearsals is not None:
+            zones = self._zones.get(order.camera, NO_ZONES)
+            self._rehearsals.begin(order, take if worker is not None else None, worker, zones)
 
     def turn(self) -> None:
         """Begins those whose predecessors have ended."""
@@ -109,11 +140,15 @@ class Reader:
             camera: CameraTold(Progress(error=coming.error), standing=coming.take.standing)
             for camera, coming in self._coming.items()
         }
-        return ReaderTold(cameras, self._stares.tally(), time.process_time(), self._emitter.flush(wait=False))
+        unspooled = self._emitter.flush(wait=False)
+        rehearsed = self._rehearsals.told() if self._rehearsals is not None else ()
+        return ReaderTold(cameras, self._stares.tally(), time.process_time(), unspooled, rehearsed)
 
     def stop(self) -> None:
         """Stops all, and waits for their threads: one that is torn down at exit crashes the process."""
         self._coming.clear()
+        if self._rehearsals is not None:
+            self._rehearsals.stop()
         for camera in tuple(self._workers):
             self.drop(camera)
         ends_s = self._clock.monotonic_s() + STOP_WITHIN_S
@@ -200,6 +235,8 @@ class Pipe:
                 reader.drop(camera)
             case Draw(camera, zones):
                 reader.draw(camera, zones)
+            case Rehearse():
+                reader.rehearse(order)
             case Show(camera, number):
                 self._say(Shown(number, reader.still(camera)))
             case End():

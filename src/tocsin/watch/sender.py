@@ -13,11 +13,12 @@ import structlog
 from pydantic import SecretStr
 
 from tocsin import __version__
+from tocsin.core.drills import DrillTold
 from tocsin.core.errors import ConfigError, TocsinError
 from tocsin.core.sight import Heartbeat
 from tocsin.redact import RedactedPicture
 from tocsin.watch.spool import Spool, SpooledEdge, SpooledPicture
-from tocsin.wire import edge_codec, heartbeat_codec
+from tocsin.wire import drill_told_codec, edge_codec, heartbeat_codec
 from tocsin.wire_onboarding import Result, dumped
 
 log = structlog.get_logger()
@@ -100,6 +101,14 @@ class CentreClient:
         return self._client.post(
             f"/api/v1/onboarding/{quote(job_id, safe='')}/result",
             content=dumped(result),
+            headers={"content-type": "application/json"},
+        )
+
+    def drill_told(self, drill: str, told: DrillTold) -> httpx.Response:
+        """How far a drill has got here."""
+        return self._client.post(
+            f"/api/v1/drills/{quote(drill, safe='')}/told",
+            content=drill_told_codec.dump(told),
             headers={"content-type": "application/json"},
         )
 

@@ -13,7 +13,7 @@ import structlog
 from tocsin.core.errors import SourceError
 from tocsin.core.observation import CameraId
 from tocsin.kernel import name_thread
-from tocsin.ports import Clock, Source
+from tocsin.ports import Clock, Frame, Source
 from tocsin.watch.emitter import Emitter
 from tocsin.watch.eye import Eye
 from tocsin.watch.figures import Figures
@@ -66,6 +66,8 @@ class CameraWorker:
         self.eye = eye
         self.progress = Progress()
         self.figures = Figures(clock.monotonic_s())
+        self.tap: Callable[[Frame], None] | None = None
+        """Is handed each frame after its look, while a drill borrows the camera's picture; must not wait."""
         self._open_source = open_source
         self._stares = stares
         self._emitter = emitter
@@ -120,6 +122,8 @@ class CameraWorker:
             source = self._open_source()
             for looked in looks(source, self.eye, self._stares):
                 self._emitter.emit(looked.seen)
+                if (tap := self.tap) is not None:
+                    tap(looked.frame)
                 info, now_s = looked.frame.info, self._clock.monotonic_s()
                 self.progress = Progress(self.progress.looks + 1, info.at, now_s)
                 self.figures.looked(

@@ -15,9 +15,10 @@ from fastapi.responses import JSONResponse
 from tocsin.core.errors import InvalidEdgeError, NotAllowedError, TocsinError
 from tocsin.core.observation import Edge, EdgeId, EdgeKind, Region, SourceKind
 from tocsin.core.sight import Heartbeat
+from tocsin.flows.drilling import as_drill
 from tocsin.ports_store import EdgeReceipt
 from tocsin.web.auth import WatcherDep, told
-from tocsin.web.house import HouseDep
+from tocsin.web.house import House, HouseDep
 from tocsin.wire import edge_codec, edges_codec, heartbeat_codec
 
 log = structlog.get_logger()
@@ -50,11 +51,11 @@ def _receipt(receipt: EdgeReceipt) -> dict[str, Any]:
 @router.post("/edges")
 async def take_edge(request: Request, house: HouseDep, watcher: WatcherDep) -> JSONResponse:
     """Takes one edge. 201 when new, 200 when it was taken before; either way it is committed."""
-    edge = _of(watcher.name, edge_codec.load(await request.body()))
+    edge = edge_codec.load(await request.body())
     key = request.headers.get("idempotency-key")
     if key is not None and key != edge.id:
         raise InvalidEdgeError("Idempotency-Key is not the edge's id", where=f"edge {edge.id}")
-    receipt = await house.intake.take(edge, house.clock.now(), watcher=watcher.name)
+    receipt = await _taken(house, watcher.name, edge)
     return JSONResponse(_receipt(receipt), 200 if receipt.repeated else 201)
 
 
@@ -68,15 +69,23 @@ async def take_edges(request: Request, house: HouseDep, watcher: WatcherDep) -> 
     edges = edges_codec.load(await request.body())
     if len(edges) > MAX_EDGES:
         raise InvalidEdgeError(f"{len(edges)} edges in one batch", where="edges", hint=f"at most {MAX_EDGES}")
-    now = house.clock.now()
 
     async def take(edge: Edge) -> dict[str, Any]:
         try:
-            return _receipt(await house.intake.take(_of(watcher.name, edge), now, watcher=watcher.name))
+            return _receipt(await _taken(house, watcher.name, edge))
         except TocsinError as error:
             return {"edge_id": edge.id, "error": told(error)}
 
     return {"taken": await asyncio.gather(*(take(edge) for edge in edges))}
+
+
+async def _taken(house: House, watcher: str, edge: Edge) -> EdgeReceipt:
+    """Committed when it returns. Raises what `Intake.take` raises."""
+    now = house.clock.now()
+    edge = as_drill(_of(watcher, edge), house.policy.status)
+    receipt = await house.intake.take(edge, now, watcher=watcher)
+    await house.drilling.committed(edge, now, house.clock.now())
+    return receipt
 
 
 @router.put("/edges/{edge_id}/pictures/{index}")
@@ -103,7 +112,7 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
     """Takes what a watcher says of its cameras, and brings what still stands in line.
 
     The answer tells the digest of its cameras' zones, of which cameras a still is asked for, which are out of
-    service, with the seconds that are left, and which jobs of adding a camera wait for it.
+    service, with the seconds that are left, and which jobs of adding a camera and which drills wait for it.
     """
     heartbeat = heartbeat_codec.load(await request.body())
     _require_zones(heartbeat)
@@ -126,6 +135,7 @@ async def take_heartbeat(request: Request, house: HouseDep, watcher: WatcherDep)
         "stills": house.stills.wanted(watcher.name, now),
         "out_of_service": await house.maintenance.left_s(watcher.name, now),
         "onboarding": house.jobs.waiting(watcher.name, now),
+        "drills": await house.drilling.waiting_for(watcher.name, now),
     }
 
 

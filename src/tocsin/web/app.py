@@ -35,6 +35,7 @@ from tocsin.core.errors import (
 from tocsin.flows.evidence import EdgeUnknownError
 from tocsin.web import (
     api,
+    api_drills,
     api_onboarding,
     api_reports,
     api_staff,
@@ -44,6 +45,7 @@ from tocsin.web import (
     pages,
     pages_calibrate,
     pages_devices,
+    pages_drills,
     pages_duty,
     pages_link,
     pages_onboarding,
@@ -156,6 +158,8 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages_onboarding.router)
     app.include_router(pages_calibrate.router)
     app.include_router(pages_duty.router)
+    app.include_router(pages_drills.router)
+    app.include_router(api_drills.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -15,6 +15,7 @@ from tocsin.flows.audit import Verdict
 from tocsin.flows.calibrating import Calibrating
 from tocsin.flows.deadman import Beats
 from tocsin.flows.devices import Devices
+from tocsin.flows.drilling import Drilling
 from tocsin.flows.evidence import Evidence
 from tocsin.flows.intake import Intake
 from tocsin.flows.linking import Linking
@@ -56,6 +57,7 @@ class House:
     maintenance: Maintenance
     calibrating: Calibrating
     rostering: Rostering
+    drilling: Drilling
     stills: Stills
     jobs: Jobs
     renderer: Renderer

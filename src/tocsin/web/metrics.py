@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from tocsin import __version__
 from tocsin.config_metrics import may_read
 from tocsin.core.alarm import Alarm, AlarmState, SilenceKind
+from tocsin.core.drills import DrillReport
 from tocsin.core.errors import NotFoundError
 from tocsin.core.hazards import Signal
 from tocsin.core.sight import Watcher
@@ -31,6 +32,7 @@ from tocsin.flows.maintenance import out_of_service
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.web.auth import UnauthorizedError
 from tocsin.web.house import House, HouseDep
+from tocsin.web.metrics_drill import drill_metrics
 from tocsin.web.present import camera_views
 from tocsin.web.views import CameraView
 
@@ -57,6 +59,7 @@ class CentreReport:
     pages_reached: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     verdict: Verdict = field(default_factory=Verdict)
     beats: Beats = field(default_factory=Beats)
+    drill: DrillReport | None = None
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -85,6 +88,7 @@ async def report_of(house: House) -> CentreReport:
         due, oldest = await unit.pages.backlog()
         watchers = await unit.watchers.all()
         out = await out_of_service(unit, now)
+        drill = await unit.drills.last_ended()
     silent_s = house.policy.catalogue.get(WATCHER_SILENT).on_delay_s
     return CentreReport(
         alarms=alarms,
@@ -99,6 +103,7 @@ async def report_of(house: House) -> CentreReport:
         pages_reached=house.answering.reached(),
         verdict=house.verdict(),
         beats=house.beats(),
+        drill=drill,
     )
 
 
@@ -128,6 +133,7 @@ class CentreCollector(Collector):
         yield from _pages(report)
         yield from _watchers(report)
         yield from _watchman(report)
+        yield from drill_metrics(report.drill)
 
 
 def _alarms(alarms: Sequence[Alarm], now: datetime) -> Iterator[Metric]:
