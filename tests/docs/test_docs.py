@@ -203,7 +203,7 @@ HEADINGS = {
 
 
 def _heading(path: str) -> str:
-    single = path in ("site", "centre", "watcher", "travel", "keep", "deadman") or path.startswith("channel.")
+    single = path in ("site", "centre", "watcher", "travel", "keep", "deadman", "drill") or path.startswith("channel.")
     return HEADINGS.get(path) or (f"## `[{path}]`" if single else f"## `[[{path}]]`")
 
 
