@@ -92,6 +92,8 @@ async def test_former_outcomes_of_false_alarms_become_one_with_a_cause(empty_url
             await connection.execute(text(f"DROP INDEX {index}"))
         await connection.execute(text("ALTER TABLE pages DROP COLUMN carrier"))
         await connection.execute(text("DROP TABLE watchman"))
+        for table in ("drills", "drill_stamps"):
+            await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await store.migrate()
     async with store.reading() as unit:

@@ -42,6 +42,7 @@ medical          71  alarm        EMERGENCY  staff     -           0    0  first
 weather          81  alarm        HIGH       both      -           0    0  -
 shift-uncovered  87  trouble      HIGH       detector  -           0    0  -
 detector-failed  89  trouble      HIGH       detector  -          10   10  -
+drill-failed     84  trouble      MEDIUM     detector  -           0    0  -
 alarm-flood      85  supervisory  MEDIUM   detector  -           0    0  -
 watchman         86  trouble      HIGH       detector  -           0    0  -
 cameras-silent   88  trouble      HIGH       detector  -           5    5  -
@@ -257,7 +258,7 @@ class TestOverrides:
 
 class TestLooking:
     def test_up(self) -> None:
-        assert len(CATALOGUE) == len(ENTRIES) == 26
+        assert len(CATALOGUE) == len(ENTRIES) == 27
         for entry in ENTRIES:
             assert CATALOGUE.get(entry.code) is entry
             assert entry.code in CATALOGUE
