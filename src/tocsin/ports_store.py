@@ -23,6 +23,7 @@ from tocsin.core.triage import Ruling
 from tocsin.core.zones import NO_ZONES, Zones
 from tocsin.ports_calls import Calls
 from tocsin.ports_duty import DutyBook
+from tocsin.ports_figures import FigureBook
 from tocsin.ports_floods import Floods
 from tocsin.ports_watchman import WatchmanBook
 from tocsin.redact import RedactedPicture
@@ -508,6 +509,8 @@ class Unit(Protocol):
     def handling(self) -> HandlingBook: ...
     @property
     def floods(self) -> Floods: ...
+    @property
+    def figures(self) -> FigureBook: ...
     @property
     def watchman(self) -> WatchmanBook: ...
 

@@ -27,6 +27,7 @@ from tocsin.stores import (
     tables_calls,
     tables_channels,
     tables_duty,
+    tables_figures,
     tables_floods,
     tables_house,
     tables_service,
@@ -77,6 +78,7 @@ class SqlUnit:
         self.used_links = tables_answers.SqlUsedLinks(connection)
         self.handling = tables_answers.SqlHandling(connection)
         self.floods = tables_floods.SqlFloods(connection, self.pending)
+        self.figures = tables_figures.SqlFigureBook(connection, self.pending)
         self.watchman = tables_watchman.SqlWatchmanBook(connection)
 
     async def expect(self, edges: Sequence[Edge]) -> None:
