@@ -23,6 +23,7 @@ from tocsin.cli_accounts import db_app, nothing, user_app, watcher_app
 from tocsin.cli_alarm import alarm_app
 from tocsin.cli_camera import camera_app
 from tocsin.cli_channel import channel_app
+from tocsin.cli_figures import figures
 from tocsin.cli_review import review_app
 from tocsin.cli_roster import roster_app
 from tocsin.clocks import SystemClock
@@ -49,6 +50,7 @@ app.add_typer(camera_app, name="camera")
 app.add_typer(roster_app, name="roster")
 app.add_typer(channel_app, name="channel")
 app.add_typer(alarm_app, name="alarm")
+app.command("figures")(figures)
 
 DataDir = Annotated[Path, typer.Option(help="Where alarms and pictures are kept.")]
 JsonLogs = Annotated[bool, typer.Option("--log-json", help="One JSON object per log line.")]

@@ -45,6 +45,7 @@ from tocsin.web import (
     pages_calibrate,
     pages_devices,
     pages_duty,
+    pages_figures,
     pages_link,
     pages_onboarding,
     pages_report,
@@ -156,6 +157,7 @@ def create_app(house: House, lifespan: Lifespan | None = None) -> FastAPI:
     app.include_router(pages_onboarding.router)
     app.include_router(pages_calibrate.router)
     app.include_router(pages_duty.router)
+    app.include_router(pages_figures.router)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
