@@ -252,7 +252,7 @@ class SqlFigureBook:
         ]
 
     async def _counted(self, statement: Any, limit: int) -> Sequence[Counted]:
-        times = desc(literal_column("times"))
+        times = literal_column("times", BigInteger).desc()
         rows = await self._execute(
             statement.order_by(times, literal_column("1"), literal_column("2")).limit(limit)
         )

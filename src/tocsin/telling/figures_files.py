@@ -49,7 +49,7 @@ def figures_html(figures: Figures) -> bytes:
         _env.get_template("figures_file.html")
         .render(policy=POLICY, style=Markup(_STYLE), **shown(figures))
         .encode()
-    )  # noqa: S704
+    )
 
 
 def figures_csv(figures: Figures) -> bytes:
