@@ -40,7 +40,7 @@ from tocsin.wire import edge_codec, edges_codec
 WAIT_S: Final = 30.0
 """The first step's wait for an acknowledgement."""
 DAY_S: Final = 86_400.0
-HEAD_S: Final = 90.0
+HEAD_S: Final = 30.0
 """How long anything may take, on a machine that does much else."""
 QUIET_S: Final = 0.8
 """Nothing moved for this long (delivery looks every 0.5 s): only the clock can bring the next step."""
@@ -203,6 +203,14 @@ class Scene:
                 person("cy", ways, shifts=off),
             ],
             "escalation": {"alarm": steps, "trouble": steps},
+            # A flood's many are told to one: the story has enough of escalating without them.
+            "plan": [
+                {
+                    "id": "lesser",
+                    "match": {"hazard": ["egress", "channel-failing", "watchman"]},
+                    "steps": [{"who": "named", "responders": ["ana"], "wait_s": DAY_S}],
+                }
+            ],
         }
 
     def __enter__(self) -> Scene:
