@@ -101,9 +101,7 @@ class Inbox:
         return Counter(page["page_id"] for page in self.pages())
 
 
-def an_edge(
-    hazard: str, source: str, place: str, at: datetime, kind: EdgeKind = EdgeKind.CONFIRMED
-) -> Edge:
+def an_edge(hazard: str, source: str, place: str, at: datetime, kind: EdgeKind = EdgeKind.CONFIRMED) -> Edge:
     return Edge(
         EdgeId(str(uuid4())), kind, HazardCode(hazard), SourceKind.CAMERA, source, PlaceId(place),
         at, at, 0.9, 3, 4, reason="seen in 3 of the last 4 looks",
@@ -307,8 +305,19 @@ class Scene:
                           headers=headers | {"cookie": cookies}).json()  # fmt: skip
         at = self.now()
         self.accepted.append(
-            Edge(answer["id"], EdgeKind.CONFIRMED, HazardCode(hazard), SourceKind.STAFF, _STAFF,
-                 PlaceId(place), at, at, 1.0, 1, 1)  # fmt: skip
+            Edge(
+                answer["id"],
+                EdgeKind.CONFIRMED,
+                HazardCode(hazard),
+                SourceKind.STAFF,
+                _STAFF,
+                PlaceId(place),
+                at,
+                at,
+                1.0,
+                1,
+                1,
+            )  # fmt: skip
         )
         return answer["alarm_id"]
 
@@ -371,7 +380,9 @@ class Scene:
         due = or_(pages.state == "due", and_(pages.state == "grouped", pages.done_at.is_(None)))
         async with self.store.engine.connect() as connection:
             owed = await connection.scalar(select(func.count()).where(due)) or 0
-            late = and_(alarms.next_step_at.is_not(None), alarms.next_step_at < soon, alarms.closed_at.is_(None))
+            late = and_(
+                alarms.next_step_at.is_not(None), alarms.next_step_at < soon, alarms.closed_at.is_(None)
+            )
             steps = await connection.scalar(select(func.count()).select_from(schema.alarms).where(late)) or 0
         return owed + steps
 
