@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from pydantic import SecretStr
 from tests.support.cli import TOKEN, Cli
+from tests.support.receiver import SECRET, Receiver
+from tests.support.site import SetClock
+
+from tocsin.channels.webhook import WebhookChannel
 
 
 @pytest.fixture
@@ -23,3 +28,16 @@ def tocsin(
     before = structlog.get_config()
     yield Cli(monkeypatch, capsys)
     structlog.configure(**before)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+async def hook() -> AsyncGenerator[WebhookChannel]:
+    made = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=5.0)
+    yield made
+    await made.close()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from tests.support.receiver import SECRET, Answer, Received, Receiver
+from tests.support.receiver import Answer, Received, Receiver
 from tests.support.site import NOBODY, SetClock, Site, a_policy, a_responder, after, an_edge, gone
 from tests.support.smtp import MailServer
 
@@ -29,19 +27,6 @@ from tocsin.stores.sql import SqlStore
 pytestmark = pytest.mark.anyio
 
 LEASE_S = LEASE.total_seconds()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-async def hook() -> AsyncGenerator[WebhookChannel]:
-    made = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=5.0)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

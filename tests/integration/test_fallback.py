@@ -35,13 +35,6 @@ def second() -> Iterator[Receiver]:
         yield made
 
 
-@pytest.fixture
-async def hook() -> AsyncGenerator[WebhookChannel]:
-    made = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=5.0)
-    yield made
-    await made.close()
-
-
 class Other(WebhookChannel):
     """The same transport as a channel of another name, so that its health and its rest are its own."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from tests.support.receiver import SECRET, Answer, Received, Receiver
-from tests.support.site import SetClock, Site, a_policy, a_responder, after, an_edge
+from tests.support.receiver import Answer, Received, Receiver
+from tests.support.site import Site, a_policy, a_responder, after, an_edge
 
 from tocsin.channels.webhook import WebhookChannel
 from tocsin.core.alarm import Alarm, AlarmState
@@ -25,19 +23,6 @@ from tocsin.stores.sql import SqlStore
 pytestmark = pytest.mark.anyio
 
 REPEAT_S = REPEAT.total_seconds()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
-        yield made
-
-
-@pytest.fixture
-async def hook() -> AsyncGenerator[WebhookChannel]:
-    made = WebhookChannel(SecretStr(SECRET), SetClock(), timeout_s=5.0)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ The address is a secret: whoever knows it can beat in our place. Only its host i
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
+from tocsin.channels.posting import host_of
 from tocsin.core.errors import ConfigError, TemporaryDeliveryError
 
 LIMIT_S = 10.0
@@ -23,7 +23,7 @@ class DeadMan:
     def __init__(self, url: SecretStr, *, method: str = "POST", limit_s: float = LIMIT_S) -> None:
         """Raises ConfigError for what is no http(s) address."""
         self._url = url.get_secret_value()
-        self._host = _host(self._url)
+        self._host = host_of(self._url)
         if not self._host:
             raise ConfigError(
                 "it is not an http(s) address",
@@ -54,12 +54,3 @@ class DeadMan:
 
     async def close(self) -> None:
         await self._client.aclose()
-
-
-def _host(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises for one that is none
-    except ValueError:
-        return ""
-    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""

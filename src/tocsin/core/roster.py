@@ -43,6 +43,11 @@ class Responder:
     account: str = ""
     calendar: bool = False
 
+    @property
+    def user_name(self) -> str:
+        """Under which they sign in: who names no account signs in by id."""
+        return self.account or self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Roster:

@@ -103,11 +103,10 @@ class _Known:
             (self.under_way if waits else self.in_vain).setdefault(call.responder, set()).add(alarm.number)
 
     def candidate(self, one: Responder, last_called_at: datetime | None) -> Candidate:
-        account = one.account or one.id
         # As stored, for the one that is being stepped too: a graver sign takes the acknowledgement back, but
         # whoever gave it is on the way.
         # Whoever answered by a link or a reply is written down by name.
-        called = (account, one.id, one.name)
+        called = (one.user_name, one.id, one.name)
         has = frozenset(a.number for a in self.stored.values() if a.acknowledged_by in called)
         return Candidate(
             one.id,

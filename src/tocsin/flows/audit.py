@@ -21,12 +21,13 @@ from tocsin.core.dispatch import PageState
 from tocsin.core.errors import StoreError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
-from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import Edge, EdgeKind
 from tocsin.flows.delivery import FAILURES_TO_TROUBLE
 from tocsin.flows.intake import Intake
 from tocsin.flows.oversee import WATCHER_SILENT
 from tocsin.flows.paging import page_step
 from tocsin.flows.policy import Policy, Ring
+from tocsin.flows.troubles import standing_of, system_edge
 from tocsin.ports_store import Store, Unit
 from tocsin.ports_watchman import Mark
 
@@ -244,35 +245,17 @@ class Audit:
             edge = self._edge(promise, EdgeKind.CONFIRMED, since, one.why, now)
             await self._intake.reconcile((edge,), now, watcher="", said_at=now)
         async with self._store.reading() as unit:
-            standing = {
-                condition.source: condition.since
-                for alarm in await unit.alarms.open()
-                for condition in alarm.standing
-                if condition.hazard == WATCHMAN
-            }
+            standing = await standing_of(unit, self._policy, WATCHMAN)
         for promise in Promise:
-            since = standing.get(_source(promise))
-            if promise not in broken and since is not None:
+            stands = standing.get(_source(promise))
+            if promise not in broken and stands is not None:
                 self._since.pop(promise, None)
-                edge = self._edge(promise, EdgeKind.CLEARED, since, "it is true again", now)
+                edge = self._edge(promise, EdgeKind.CLEARED, stands.since, "it is true again", now)
                 await self._intake.take(edge, now)
 
     def _edge(self, promise: Promise, kind: EdgeKind, since: datetime, why: str, now: datetime) -> Edge:
-        return Edge(
-            id=EdgeId(str(uuid5(_AUDIT, f"{promise}/{kind}/{since.isoformat()}"))),
-            kind=kind,
-            hazard=WATCHMAN,
-            source_kind=SourceKind.SYSTEM,
-            source=_source(promise),
-            place=PlaceId(_source(promise)),
-            captured_at=now,
-            since=min(since, now),
-            confidence=1.0,
-            hits=1,
-            frames=1,
-            status=self._policy.status,
-            reason=why[:300],
-        )
+        edge_id, source = str(uuid5(_AUDIT, f"{promise}/{kind}/{since.isoformat()}")), _source(promise)
+        return system_edge(self._policy, edge_id, kind, WATCHMAN, source, min(since, now), why[:300], now)
 
 
 def _source(promise: Promise) -> str:

@@ -8,12 +8,13 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from tocsin.core.hazards import Catalogue, HazardCode, Signal
-from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import Edge, EdgeKind
 from tocsin.core.roster import Roster
 from tocsin.core.shifts import Span
 from tocsin.flows.intake import Intake
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import roster_between
+from tocsin.flows.troubles import standing_of, system_edge
 from tocsin.ports_store import Store
 
 SHIFT_UNCOVERED = HazardCode("shift-uncovered")
@@ -45,12 +46,7 @@ class Coverage:
         self._looked_at = now
         async with self._store.reading() as unit:
             roster = await roster_between(unit, self._policy, now, now + LOOK_AHEAD)
-            standing = {
-                condition.source: condition.place
-                for alarm in await unit.alarms.open()
-                for condition in alarm.standing
-                if condition.hazard == SHIFT_UNCOVERED and condition.source_kind is SourceKind.SYSTEM
-            }
+            standing = await standing_of(unit, self._policy, SHIFT_UNCOVERED)
         found = uncovered(roster, self._policy.catalogue, now, now + LOOK_AHEAD)
         for source, spans in found.items():
             since = self._since.setdefault(source, now)
@@ -67,21 +63,8 @@ class Coverage:
 
     def _edge(self, source: str, kind: EdgeKind, since: datetime, why: str, now: datetime) -> Edge:
         key = f"{source}/{kind.value}/{since.isoformat()}"
-        return Edge(
-            id=EdgeId(str(uuid5(_COVERAGE, key))),
-            kind=kind,
-            hazard=SHIFT_UNCOVERED,
-            source_kind=SourceKind.SYSTEM,
-            source=source,
-            place=PlaceId(source),
-            captured_at=now,
-            since=since,
-            confidence=1.0,
-            hits=1,
-            frames=1,
-            status=self._policy.status,
-            reason=why,
-        )
+        edge_id = str(uuid5(_COVERAGE, key))
+        return system_edge(self._policy, edge_id, kind, SHIFT_UNCOVERED, source, since, why, now)
 
 
 def uncovered(

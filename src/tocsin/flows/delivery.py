@@ -18,13 +18,14 @@ from tocsin.core.dispatch import Page, PageId, PageState
 from tocsin.core.errors import DeliveryError, PermanentDeliveryError, StoreBusyError, TemporaryDeliveryError
 from tocsin.core.hazards import HazardCode
 from tocsin.core.journal import Entry, JournalEntry
-from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import Edge, EdgeKind
 from tocsin.flows.admitting import Admitted, admit, failed_once, fall_back, succeeded, wanted
 from tocsin.flows.flooding import fold, message_of
 from tocsin.flows.gather import Gather
 from tocsin.flows.intake import Intake
 from tocsin.flows.paging import page_step
 from tocsin.flows.policy import MAX_RETRY, Policy, Ring
+from tocsin.flows.troubles import system_edge
 from tocsin.ports import Channel, Clock
 from tocsin.ports_store import ChannelHealth, ClaimedPage, Store
 
@@ -365,20 +366,17 @@ class Delivery:
 
     def _channel_edge(self, health: ChannelHealth, kind: EdgeKind, why: str, now: datetime) -> Edge:
         suffix = "" if kind is EdgeKind.CONFIRMED else "/cleared"
-        return Edge(
-            id=EdgeId(health.trouble + suffix),
-            kind=kind,
-            hazard=CHANNEL_FAILING,
-            source_kind=SourceKind.SYSTEM,
-            source=f"channel {health.name}",
-            place=PlaceId(f"channel {health.name}"),
-            captured_at=now,
-            since=health.failing_since or now,
-            confidence=1.0,
+        return system_edge(
+            self._policy,
+            health.trouble + suffix,
+            kind,
+            CHANNEL_FAILING,
+            f"channel {health.name}",
+            health.failing_since or now,
+            why,
+            now,
             hits=health.failures,
             frames=max(1, health.failures),
-            status=self._policy.status,
-            reason=why,
         )
 
 

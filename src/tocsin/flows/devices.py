@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from tocsin.core.errors import InvalidInputError
-from tocsin.core.roster import Contact, Responder, Roster
+from tocsin.core.roster import Contact, Roster
 from tocsin.ports_store import Store, Subscription, Unit
 
 WEBPUSH: Final = "webpush"
@@ -29,10 +29,6 @@ SERVICES: Final = (
 any host of ours: pages go nowhere else."""
 
 
-def account_of(responder: Responder) -> str:
-    return responder.account or responder.id
-
-
 async def with_devices(unit: Unit, roster: Roster) -> Roster:
     """The roster, with a contact more for each responder whose account has a device."""
     accounts = await unit.subscriptions.accounts()
@@ -41,8 +37,8 @@ async def with_devices(unit: Unit, roster: Roster) -> Roster:
     return replace(
         roster,
         responders=tuple(
-            replace(one, contacts=(*one.contacts, Contact(WEBPUSH, account_of(one))))
-            if account_of(one) in accounts
+            replace(one, contacts=(*one.contacts, Contact(WEBPUSH, one.user_name)))
+            if one.user_name in accounts
             else one
             for one in roster.responders
         ),

@@ -20,11 +20,12 @@ from tocsin.core.alarm import Alarm
 from tocsin.core.dispatch import Page, PageId, PageState
 from tocsin.core.floods import ALARM_FLOOD, BEGINS_OVER, REPEAT, WINDOW, figures, flooded
 from tocsin.core.journal import Entry, JournalEntry
-from tocsin.core.observation import CapStatus, Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import CapStatus, Edge, EdgeKind
 from tocsin.flows.intake import Intake
 from tocsin.flows.message import compose
 from tocsin.flows.policy import Policy
 from tocsin.flows.rostering import roster_of
+from tocsin.flows.troubles import system_edge
 from tocsin.ports import Message
 from tocsin.ports_floods import GroupedPage
 from tocsin.ports_store import ClaimedPage, Store, Unit
@@ -77,21 +78,8 @@ class Flooding:
             self._since = None
 
     def _edge(self, kind: EdgeKind, since: datetime, why: str, now: datetime) -> Edge:
-        return Edge(
-            id=EdgeId(str(uuid5(_FLOOD, f"{kind}/{since.isoformat()}"))),
-            kind=kind,
-            hazard=ALARM_FLOOD,
-            source_kind=SourceKind.SYSTEM,
-            source=SOURCE,
-            place=PlaceId(SOURCE),
-            captured_at=now,
-            since=min(since, now),
-            confidence=1.0,
-            hits=1,
-            frames=1,
-            status=self._policy.status,
-            reason=why,
-        )
+        edge_id = str(uuid5(_FLOOD, f"{kind}/{since.isoformat()}"))
+        return system_edge(self._policy, edge_id, kind, ALARM_FLOOD, SOURCE, min(since, now), why, now)
 
 
 async def fold(unit: Unit, policy: Policy, now: datetime) -> None:

@@ -97,7 +97,7 @@ def since(alarm: Alarm, now: datetime) -> str:
 
 def answerer_of(account: str, people: Iterable[Responder]) -> Answerer:
     """Who it is that is signed in: the responder who has this account, else the account itself."""
-    found = next((one for one in people if (one.account or one.id) == account), None)
+    found = next((one for one in people if one.user_name == account), None)
     if found is None:
         return Answerer(account, account)
     if found.account:
@@ -109,5 +109,5 @@ def answerer_of(account: str, people: Iterable[Responder]) -> Answerer:
 def paged(page: Page, people: Iterable[Responder]) -> Answerer:
     """Who was called by this page."""
     found = next((one for one in people if one.id == page.responder), None)
-    alias = (found.account or found.id) if found else ""
+    alias = found.user_name if found else ""
     return Answerer(page.responder, page.responder_name, alias)

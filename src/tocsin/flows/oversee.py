@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from tocsin.core.errors import InvalidEdgeError
 from tocsin.core.hazards import HazardCode
-from tocsin.core.observation import Edge, EdgeId, EdgeKind, PlaceId, SourceKind
+from tocsin.core.observation import Edge, EdgeKind, SourceKind
 from tocsin.core.sight import DISK_CLEAR_SHARE, DISK_LOW_SHARE, CameraHealth, Sight
 from tocsin.flows.coverage import Coverage
 from tocsin.flows.handing_over import HandingOver
@@ -17,7 +17,8 @@ from tocsin.flows.intake import Intake
 from tocsin.flows.linking import KEEP_USED
 from tocsin.flows.maintenance import end_expired, out_of_service
 from tocsin.flows.policy import Policy, Ring
-from tocsin.ports_store import Pictures, Store, Unit
+from tocsin.flows.troubles import standing_of, system_edge
+from tocsin.ports_store import Pictures, Store
 
 WATCHER_SILENT = HazardCode("watcher-silent")
 DISK_LOW = HazardCode("disk-low")
@@ -90,7 +91,7 @@ class Oversee:
         on_delay = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
-            standing = await self._standing(unit, WATCHER_SILENT)
+            standing = await standing_of(unit, self._policy, WATCHER_SILENT)
         for watcher in watchers:
             if watcher.heard_at is None:
                 continue  # added, never started: nothing was promised yet
@@ -122,7 +123,7 @@ class Oversee:
         heard_within = timedelta(seconds=self._policy.catalogue.get(WATCHER_SILENT).on_delay_s)
         async with self._store.reading() as unit:
             watchers = await unit.watchers.all()
-            standing = await self._standing(unit, CAMERA_SILENT, SourceKind.CAMERA)
+            standing = await standing_of(unit, self._policy, CAMERA_SILENT, SourceKind.CAMERA)
             out = await out_of_service(unit, now)
         known = set[str]()
         for watcher in watchers:
@@ -183,7 +184,7 @@ class Oversee:
         """Little free space under the centre's own data is a trouble signal, with hysteresis."""
         free = self._disk_free_share()
         async with self._store.reading() as unit:
-            standing = "centre" in await self._standing(unit, DISK_LOW)
+            standing = "centre" in await standing_of(unit, self._policy, DISK_LOW)
         low = free < (DISK_CLEAR_SHARE if standing or self._disk_low_since else DISK_LOW_SHARE)
         since = (self._disk_low_since or now) if low else now
         self._disk_low_since = since if low else None
@@ -247,35 +248,8 @@ class Oversee:
         key: str,
         now: datetime,
     ) -> Edge:
-        return Edge(
-            id=EdgeId(str(uuid5(_WATCHER, key))),
-            kind=kind,
-            hazard=hazard,
-            source_kind=SourceKind.SYSTEM,
-            source=source,
-            place=PlaceId(source),
-            captured_at=now,
-            since=since,
-            confidence=1.0,
-            hits=1,
-            frames=1,
-            status=self._policy.status,
-            reason=why,
-        )
-
-    async def _standing(
-        self, unit: Unit, hazard: HazardCode, source_kind: SourceKind = SourceKind.SYSTEM
-    ) -> set[str]:
-        """The parts of Tocsin, or the cameras, for which this trouble stands already."""
-        family = self._policy.catalogue.get(hazard).family
-        # By family: what joined an alarm of another trouble goes by that one's name.
-        hazards = {one.code for one in self._policy.catalogue if one.family is family}
-        return {
-            condition.source
-            for alarm in await unit.alarms.open(hazards)
-            for condition in alarm.standing
-            if condition.hazard == hazard and condition.source_kind is source_kind
-        }
+        edge_id = str(uuid5(_WATCHER, key))
+        return system_edge(self._policy, edge_id, kind, hazard, source, since, why, now)
 
     async def _told(self, edge: Edge, now: datetime) -> None:
         if edge.kind is EdgeKind.CONFIRMED:

@@ -116,8 +116,15 @@ class SqlSubscriptions:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._accounts: set[str] | None = None
 
     async def accounts(self) -> set[str]:
+        # Asked by every alarm of a batch; devices are turned on and off in transactions of their own.
+        if self._accounts is None:
+            self._accounts = await self._read_accounts()
+        return self._accounts
+
+    async def _read_accounts(self) -> set[str]:
         rows = await self._connection.execute(
             select(schema.subscriptions.c.account).distinct().where(_ENABLED)
         )
@@ -138,6 +145,7 @@ class SqlSubscriptions:
         ]
 
     async def put(self, subscription: Subscription) -> None:
+        self._accounts = None
         await upsert(
             self._connection,
             schema.subscriptions,
@@ -159,11 +167,13 @@ class SqlSubscriptions:
         )
 
     async def remove(self, endpoint: str) -> bool:
+        self._accounts = None
         table = schema.subscriptions
         gone = await self._connection.execute(delete(table).where(table.c.endpoint == endpoint))
         return gone.rowcount == 1
 
     async def end(self, before: datetime) -> None:
+        self._accounts = None
         table = schema.subscriptions
         await self._connection.execute(delete(table).where(table.c.last_ok_at < before))
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from tocsin.core.errors import InvalidInputError, NotAllowedError, NotFoundError
-from tocsin.flows.devices import account_of
 from tocsin.ports_store import Subscription
 from tocsin.web.auth import User, wants_json
 from tocsin.web.house import House, HouseDep
@@ -70,7 +69,7 @@ async def turn_off(
 
 def answers(house: House, user: str) -> bool:
     """Whether the account is a responder's."""
-    return any(account_of(one) == user for one in house.policy.roster.responders)
+    return any(one.user_name == user for one in house.policy.roster.responders)
 
 
 def name_of(device: Subscription) -> str:
